@@ -1,0 +1,1 @@
+"""Conform: our names, types and missing values; every cell that does not fit is named."""

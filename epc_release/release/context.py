@@ -1,0 +1,191 @@
+"""What every task of a build knows: register, policy and settings, compiled once per process.
+
+The driver saves a ``Job`` in the work folder; tasks carry only its path. It holds no key: a worker
+takes that from its own environment.
+"""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property, lru_cache
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pyarrow as pa
+
+from epc_release.anonymise.derive import (
+    derive_schema,
+    published_partition,
+    published_sort,
+    published_year,
+)
+from epc_release.anonymise.keys import Keyring
+from epc_release.anonymise.policy import Policy
+from epc_release.anonymise.screen import Bound, ScreenContext, bind
+from epc_release.anonymise.sites import read_sites
+from epc_release.schemas.register import Register, Table, TableDialect
+from epc_release.schemas.table import TableSchema
+
+
+@dataclass(frozen=True)
+class Job:
+    """The fixed part of a build; ``opted_out`` is a file of keys, one row each (``key``)."""
+
+    work: Path
+    release: Path  # the folder in which the release is made
+    register: Register
+    policy: Policy
+    cutoff: datetime
+    opted_out: Path | None
+    sites: Path | None
+    buckets: int
+    compression_level: int
+    partial: bool  # not all records of the parents are read
+
+
+class TablePlan:
+    """One table under the job's policy: what is read, decided and published of it."""
+
+    def __init__(self, job: Job, table: Table) -> None:
+        self.job = job
+        self.table = table
+        self.schema = table.schema
+        self.derived: TableSchema = derive_schema(table, job.policy)
+        self.published = self.derived.names
+        owner = job.register.table(table.parent) if table.parent else table
+        self.partition: str | None = published_partition(owner, job.policy)
+        self.year: str | None = published_year(owner, job.policy)
+        self.inherited: tuple[str, ...] = (
+            (self.partition,)
+            if table.parent and self.partition and self.partition not in self.published
+            else ()
+        )
+        self.sort: tuple[str, ...] = _until_unique(
+            published_sort(table, job.policy), self.derived.primary_key
+        )
+        self.children = tuple(t for t in job.register.tables if t.parent == table.name)
+
+    @cached_property
+    def written(self) -> TableSchema:
+        """The schema of the Parquet files: the derived one and the inherited columns."""
+        if not self.inherited:
+            return self.derived
+        parent = derive_schema(self.job.register.table(self.table.parent or ""), self.job.policy)
+        fields = [*self.derived.descriptor["fields"]]
+        fields += [dict(parent.by_name[name].descriptor) for name in self.inherited]
+        return TableSchema({**self.derived.descriptor, "fields": fields})
+
+
+def _distinct(column: pa.ChunkedArray[Any]) -> int:
+    chunks: list[Any] = column.chunks
+    return sum(len(chunk.dictionary) for chunk in chunks)
+
+
+def _until_unique(columns: Sequence[str], key: Sequence[str]) -> tuple[str, ...]:
+    """The sort columns that are needed: once the key is among them, no two rows are equal."""
+    for count in range(1, len(columns)):
+        if key and set(key) <= set(columns[:count]):
+            return tuple(columns[:count])
+    return tuple(columns)
+
+
+class Context:
+    """A job with what is compiled from it, cached per process."""
+
+    def __init__(self, job: Job) -> None:
+        self.job = job
+        self._plans = {table.name: TablePlan(job, table) for table in job.register.tables}
+        self._bound: dict[tuple[str, str], Bound] = {}
+        self._texts: dict[tuple[str, str], frozenset[str]] = {}
+
+    def plan(self, table: str) -> TablePlan:
+        return self._plans[table]
+
+    def bound(self, dialect: TableDialect) -> Bound:
+        """The policy bound to the columns that a dialect has."""
+        key = (dialect.dialect, dialect.table)
+        if key not in self._bound:
+            self._bound[key] = bind_dialect(self.job.policy, self.job.register, dialect)
+        return self._bound[key]
+
+    def texts(self, dialect: TableDialect) -> frozenset[str]:
+        """Columns of mostly distinct values, which are read as text: only speed depends on it."""
+        return self._texts.get((dialect.dialect, dialect.table), frozenset())
+
+    def learn_texts(self, dialect: TableDialect, table: pa.Table) -> None:
+        """Remember which columns of a chunk had so many values that a dictionary is no gain."""
+        many = {
+            name
+            for name, column in zip(table.column_names, table.columns, strict=True)
+            if pa.types.is_dictionary(column.type) and _distinct(column) > table.num_rows // 3
+        }
+        self._texts[(dialect.dialect, dialect.table)] = self.texts(dialect) | many
+
+    def folder(self, name: str) -> Path:
+        """A folder of the work folder, made when it is first asked for."""
+        path = self.job.work / name
+        path.mkdir(mode=0o700, exist_ok=True)
+        return path
+
+    @cached_property
+    def keyring(self) -> Keyring | None:
+        return Keyring.from_environment() if self.job.policy.needs_key else None
+
+    @cached_property
+    def screening(self) -> ScreenContext:
+        keys = pl.Series("key", [], dtype=pl.String)
+        if self.job.opted_out is not None:
+            keys = pl.read_parquet(self.job.opted_out)["key"]
+        return ScreenContext(
+            cutoff=self.job.cutoff,
+            timezone=self.job.register.timezone,
+            opted_out=keys,
+            sites=read_sites(self.job.sites) if self.job.sites else None,
+        )
+
+
+def bind_dialect(policy: Policy, register: Register, dialect: TableDialect) -> Bound:
+    """Bind the policy to the columns of a dialect; a rule without its input stops here."""
+    present = frozenset(dialect.columns.values())
+    return bind(policy, register.table(dialect.table), present, dialect.screened_upstream)
+
+
+def save_job(job: Job) -> Path:
+    """Write the job where tasks find it."""
+    path = job.work / "job.pickle"
+    path.write_bytes(pickle.dumps(job))
+    return path
+
+
+@lru_cache(maxsize=2)
+def load_context(path: Path) -> Context:
+    """The context of a job, loaded once in each process."""
+    job = pickle.loads(path.read_bytes())  # noqa: S301 - our own, in a folder of mode 0700
+    if not isinstance(job, Job):
+        raise TypeError(f"{path} is not a job")
+    return Context(job)
+
+
+def columns_to_read(context: Context, dialect: TableDialect) -> tuple[str, ...]:
+    """Our names of the columns that a table's records need, in schema order.
+
+    Those that the policy publishes or screens by, the key, and what a derived band comes from.
+    Dropped columns are not among them: they are never parsed.
+    """
+    plan = context.plan(dialect.table)
+    needed = set(context.bound(dialect).inputs) | set(plan.table.key) | set(plan.schema.primary_key)
+    for name in tuple(needed):
+        derive = plan.schema.by_name[name].descriptor.get("derive")
+        if derive:
+            needed.add(derive["from"])
+    return tuple(name for name in plan.schema.names if name in needed)
+
+
+def required_columns(plan: TablePlan, columns: Sequence[str]) -> tuple[str, ...]:
+    """Columns without a value of which a record cannot be published."""
+    keys = {*plan.table.key, *plan.schema.primary_key}
+    return tuple(c for c in columns if c in keys or plan.schema.by_name[c].required)

@@ -1,0 +1,89 @@
+"""State: what is remembered of a release in private, and the log of what was done.
+
+``<state>/<release>/ledger.json`` (exact), ``report.json``, ``quarantine/<table>.parquet``;
+``<state>/operations.jsonl`` gets one line per build. Files are 0600, folders 0700.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from epc_release.errors import ReleaseError
+from epc_release.manifests.facts import ReleaseFacts
+from epc_release.manifests.ledger import exact_ledger
+from epc_release.release.prepare import Prepared
+
+
+def check_line(prepared: Prepared) -> None:
+    """A release id belongs to one register and policy. Raises E402."""
+    path = prepared.settings.state / prepared.release / "report.json"
+    if path.is_file():
+        report = json.loads(path.read_text(encoding="utf-8"))
+        line = (report["register"], report["policy"])
+        if line != (prepared.register.name, prepared.policy.name):
+            raise ReleaseError("E402", release=prepared.release, register=line[0], policy=line[1])
+
+
+def remember(prepared: Prepared, facts: ReleaseFacts, quarantine: Path) -> None:
+    """Keep ledger, report and quarantine of a finished release, and log the build."""
+    folder = prepared.settings.state / prepared.release
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    prepared.settings.state.chmod(0o700)
+    write_private(folder / "ledger.json", exact_ledger(facts))
+    write_private(folder / "report.json", report(prepared, facts))
+    shutil.rmtree(folder / "quarantine", ignore_errors=True)
+    if quarantine.is_dir():
+        shutil.copytree(quarantine, folder / "quarantine")
+    log(prepared.settings.state, "build", report(prepared, facts))
+
+
+def report(prepared: Prepared, facts: ReleaseFacts) -> dict[str, Any]:
+    """What a release manager asks about a build: of what, under what, with what result."""
+    suppressions = prepared.suppressions
+    return {
+        "release": facts.release,
+        "register": facts.register.name,
+        "policy": facts.policy.name,
+        "policy_sha256": facts.policy.sha256,
+        "cutoff": facts.cutoff.isoformat(),
+        "version": facts.version,
+        "partial": facts.partial,
+        "synthetic": facts.synthetic,
+        "sources": [part.name for part in prepared.inventory.parts],
+        "ignored": [list(pair) for pair in prepared.inventory.ignored],
+        "suppressions": None
+        if suppressions is None
+        else {
+            "as_of": None if suppressions.as_of is None else suppressions.as_of.isoformat(),
+            "sha256": suppressions.sha256,
+            "events": suppressions.events,
+            "repeated": suppressions.repeated,
+            "opted_out": len(suppressions.opted_out),
+        },
+    }
+
+
+def write_private(path: Path, content: Mapping[str, Any]) -> None:
+    """A JSON file of mode 0600, whole or not at all."""
+    temporary = path.with_name(path.name + ".part")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as sink:
+        json.dump(content, sink, ensure_ascii=False, indent=2)
+        sink.write("\n")
+    temporary.replace(path)
+
+
+def log(state: Path, action: str, details: Mapping[str, Any]) -> None:
+    """Append one line to the operations log."""
+    line = {"time": datetime.now(UTC).isoformat(timespec="seconds"), "action": action, **details}
+    descriptor = os.open(state / "operations.jsonl", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    with os.fdopen(descriptor, "a", encoding="utf-8") as sink:
+        sink.write(json.dumps(line, ensure_ascii=False) + "\n")
+        sink.flush()
+        os.fsync(sink.fileno())

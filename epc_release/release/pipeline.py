@@ -1,0 +1,127 @@
+"""The way of the data, on one page: an extract in, a finished release out.
+
+source -> conform -> screen -> anonymise (``route``), keys and children (``settle``), validate and
+write (``finish``), archives, describe, verify, install. Publishing is a step of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import count
+from pathlib import Path
+
+from epc_release.manifests.describe import describe
+from epc_release.manifests.facts import ReleaseFacts
+from epc_release.manifests.verify import verify
+from epc_release.release import keep, quarantine
+from epc_release.release.assemble import release_facts, table_facts, write_archives
+from epc_release.release.config import Settings
+from epc_release.release.context import Job, load_context, save_job
+from epc_release.release.execute import Executor, open_executor
+from epc_release.release.ledger import check_empty, check_rejects
+from epc_release.release.prepare import Prepared, prepare
+from epc_release.release.progress import Progress
+from epc_release.release.report import BuildReport, PlanReport
+from epc_release.release.source import Chunk, check_control, chunks
+from epc_release.release.source.stream import Digests
+from epc_release.release.stages import Collected, finish_all, route_all, settle_all
+from epc_release.release.workspace import install, workspace
+
+
+def plan(settings: Settings) -> PlanReport:
+    """What ``build`` would do; reads headers, the control file and the suppression list only."""
+    return PlanReport(prepare(settings))
+
+
+def build(settings: Settings, progress: Progress) -> BuildReport:
+    """Make a release in ``settings.out``; nothing appears there before it is whole and verified."""
+    prepared = prepare(settings)
+    keep.check_line(prepared)
+    with workspace(settings) as work:
+        executor = open_executor(settings.executor, settings.jobs)
+        try:
+            facts = _make(prepared, work, executor, progress)
+        finally:
+            executor.close()
+        verify(work / "release").check()
+        new = install(work / "release", settings.out, prepared.release)
+        keep.remember(prepared, facts, work / "kept")
+    return BuildReport(facts, settings.out / prepared.release, new, settings.state)
+
+
+def _make(prepared: Prepared, work: Path, executor: Executor, progress: Progress) -> ReleaseFacts:
+    """All stages, to the described release in ``work/release``."""
+    path = _start(prepared, work)
+    context = load_context(path)
+    digests: Digests = {}
+    with progress.stage("read", sum(p.bytes for p in prepared.inventory.parts), "bytes") as tell:
+        found = route_all(path, _chunks(prepared, work, digests), executor, tell)
+    if prepared.settings.limit is None:
+        check_control(prepared.inventory, digests, _rows_by_part(found))
+    settle_all(path, found, executor, progress)
+    _gates(prepared, found)
+    finished = finish_all(path, found, prepared.group_rows, executor, progress)
+    tables = table_facts(context, found, finished)
+    archives = write_archives(prepared, context, finished, executor, progress)
+    facts = release_facts(prepared, tables, archives)
+    describe(facts, context.job.release)
+    parts = (work / "quarantine").glob("*.parquet")
+    quarantine.gather(parts, work / "kept", found.places())
+    return facts
+
+
+def _start(prepared: Prepared, work: Path) -> Path:
+    """Save what every task knows."""
+    (work / "release").mkdir(mode=0o755)
+    opted_out = None
+    if prepared.suppressions is not None:
+        opted_out = work / "opted-out.parquet"
+        prepared.suppressions.opted_out.to_frame("key").write_parquet(opted_out)
+    return save_job(
+        Job(
+            work=work,
+            release=work / "release",
+            register=prepared.register,
+            policy=prepared.policy,
+            cutoff=prepared.cutoff,
+            opted_out=opted_out,
+            sites=prepared.settings.sites,
+            buckets=prepared.buckets,
+            compression_level=prepared.settings.compression_level,
+            partial=prepared.settings.limit is not None,
+        )
+    )
+
+
+def _chunks(prepared: Prepared, work: Path, digests: Digests) -> Iterator[Chunk]:
+    """The chunks of every table; a limit is on the records of parents, not on their children."""
+    staging = work / "staged"
+    staging.mkdir(mode=0o700)
+    number = count()
+    for table in prepared.register.tables:
+        for chunk in chunks(
+            prepared.inventory.of(table.name),
+            work=staging,
+            chunk_bytes=prepared.chunk_bytes,
+            limit=None if table.parent else prepared.settings.limit,
+            digests=digests,
+        ):
+            yield replace(chunk, number=next(number))
+
+
+def _rows_by_part(found: Collected) -> dict[str, int]:
+    rows: dict[str, int] = {}
+    for _, part, records in found.chunks:
+        rows[part] = rows.get(part, 0) + records
+    return rows
+
+
+def _gates(prepared: Prepared, found: Collected) -> None:
+    """Data quality gates; nothing of the release is written before they are passed."""
+    for table in prepared.register.tables:
+        if table.name in found.accounts:
+            account = found.accounts[table.name]
+            check_rejects(table.name, account)
+            if not prepared.settings.allow_empty:
+                check_empty(table.name, account)

@@ -1,0 +1,53 @@
+"""What can become of a record, as one number, so that decisions stay vectorised.
+
+0: it stays. Below 100: excluded, by the n-th record rule of the policy, with its parent (99), or
+because a build with a limit did not read its parent (98).
+From 100 on: rejected, by code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import polars as pl
+
+from epc_release.schemas.types import PROBLEMS
+
+DECISION = pl.UInt16
+STAYS = 0
+EXCLUDED_WITH_PARENT = 99
+EXCLUDED_BY_LIMIT = 98
+FIRST_REJECTED = 100
+SPECIAL = {EXCLUDED_WITH_PARENT: "parent", EXCLUDED_BY_LIMIT: "limit"}
+REJECTED = (
+    *PROBLEMS,
+    "required-missing",
+    "ragged-row",
+    "duplicate-row",
+    "duplicate-key",
+    "orphan",
+    "parent",
+)
+
+
+def rejected(code: str) -> int:
+    """The decision that rejects with this code."""
+    return FIRST_REJECTED + REJECTED.index(code)
+
+
+def tally(
+    decisions: pl.Series, reasons: Sequence[str]
+) -> tuple[int, dict[str, int], dict[str, int]]:
+    """Rows that stay, rows excluded by reason and rows rejected by code.
+
+    ``reasons`` are the ids of the policy's record rules in order.
+    """
+    stays, excluded, refused = 0, {}, {}
+    for decision, count in decisions.value_counts().iter_rows():
+        if decision == STAYS:
+            stays = count
+        elif decision < FIRST_REJECTED:
+            excluded[SPECIAL.get(decision) or reasons[decision - 1]] = count
+        else:
+            refused[REJECTED[decision - FIRST_REJECTED]] = count
+    return stays, excluded, refused

@@ -1,0 +1,153 @@
+"""What a person sees of a build or a plan: short, in tables, with where to look next."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from epc_release.manifests.facts import ReleaseFacts
+from epc_release.manifests.ledger import exact_ledger
+from epc_release.release.prepare import Prepared
+
+
+def table(head: tuple[str, ...], rows: list[tuple[object, ...]]) -> str:
+    """Columns of text; all but the first to the right."""
+    cells = [head, *(tuple(_cell(value) for value in row) for row in rows)]
+    widths = [max(len(str(row[i])) for row in cells) for i in range(len(head))]
+    return "\n".join(
+        "  ".join(
+            str(cell).ljust(width) if i == 0 else str(cell).rjust(width)
+            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in cells
+    )
+
+
+def _cell(value: object) -> str:
+    return f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def _size(amount: int) -> str:
+    value = float(amount)
+    for unit in ("bytes", "kB", "MB", "GB", "TB"):
+        if value < 1000 or unit == "TB":
+            break
+        value /= 1000
+    return f"{value:,.0f} {unit}" if unit == "bytes" else f"{value:,.1f} {unit}"
+
+
+@dataclass(frozen=True)
+class BuildReport:
+    """A finished build; ``new`` is False where the same release stood there already."""
+
+    facts: ReleaseFacts
+    path: Path
+    new: bool
+    state: Path
+
+    @property
+    def release(self) -> str:
+        return self.facts.release
+
+    @property
+    def ledger(self) -> dict[str, Any]:
+        """The exact ledger, as in the state folder."""
+        return exact_ledger(self.facts)
+
+    def summary(self) -> str:
+        """Rows by table, issues, sizes and where everything is."""
+        facts = self.facts
+        rows: list[tuple[object, ...]] = [
+            (
+                t.name,
+                t.ledger.read,
+                sum(t.ledger.excluded.values()),
+                sum(t.ledger.rejected.values()),
+                t.ledger.published,
+            )
+            for t in facts.tables
+        ]
+        marks = [name for name in ("partial", "synthetic") if getattr(facts, name)]
+        files = [part for t in facts.tables for part in t.parts] + list(facts.archives)
+        missing = sum(i.count for t in facts.tables for i in t.issues if i.severity == "error")
+        lines = [
+            f"Release {facts.release} of {facts.register.title}",
+            f"under policy {facts.policy.name}, cut-off {facts.cutoff.isoformat()}"
+            + (f" ({', '.join(marks)})" if marks else ""),
+            "",
+            table(("table", "read", "excluded", "rejected", "published"), rows),
+            "",
+            f"{missing:,} cells could not be read and are published missing.",
+            f"{len(files):,} data files, {_size(sum(file.bytes for file in files))}.",
+            f"Release: {self.path}" + ("" if self.new else " (the same stood there already)"),
+            f"Private: {self.state / facts.release} (ledger, report, quarantine)",
+        ]
+        return "\n".join(lines)
+
+
+@dataclass(frozen=True)
+class PlanReport:
+    """What a build would do, before anything is read."""
+
+    prepared: Prepared
+
+    def content(self) -> dict[str, Any]:
+        """The plan as data."""
+        prepared = self.prepared
+        return {
+            "release": prepared.release,
+            "register": prepared.register.name,
+            "policy": prepared.policy.name,
+            "cutoff": prepared.cutoff.isoformat(),
+            "synthetic": prepared.synthetic,
+            "partial": prepared.settings.limit is not None,
+            "out": str(prepared.settings.out / prepared.release),
+            "state": str(prepared.settings.state / prepared.release),
+            "temporary_bytes": prepared.temporary_bytes,
+            "memory_bytes": prepared.settings.memory,
+            "jobs": prepared.settings.jobs,
+            "parts": [
+                {
+                    "name": part.name,
+                    "table": part.table,
+                    "dialect": part.match.dialect.dialect,
+                    "bytes": part.bytes,
+                }
+                for part in prepared.inventory.parts
+            ],
+            "ignored": [{"name": name, "why": why} for name, why in prepared.inventory.ignored],
+            "suppressions_seen": list(prepared.inventory.suppressions_seen),
+            "screened_upstream": sorted(
+                {rule for d in prepared.dialects for rule in d.screened_upstream}
+            ),
+        }
+
+    def json(self) -> str:
+        """The plan as JSON."""
+        return json.dumps(self.content(), ensure_ascii=False, indent=2)
+
+    def __str__(self) -> str:
+        content = self.content()
+        parts: list[tuple[object, ...]] = [
+            (part["name"], part["table"], part["dialect"], _size(part["bytes"]))
+            for part in content["parts"]
+        ]
+        lines = [
+            f"Release {content['release']} of {self.prepared.register.title}",
+            f"under policy {content['policy']}, cut-off {content['cutoff']}",
+            "",
+            table(("source", "table", "dialect", "size"), parts),
+            "",
+            *(f"Left out: {left['name']} ({left['why']})" for left in content["ignored"]),
+            *(
+                f"Seen and not used: {name} (name it with --suppressions)"
+                for name in content["suppressions_seen"]
+            ),
+            f"Screened upstream, not here: {', '.join(content['screened_upstream']) or 'nothing'}",
+            f"Needs about {_size(content['temporary_bytes'])} of temporary disk.",
+            f"Stays below {_size(content['memory_bytes'])} of memory with {content['jobs']} jobs.",
+            f"Would write {content['out']}; private files go to {content['state']}.",
+        ]
+        return "\n".join(lines)

@@ -1,0 +1,270 @@
+"""Route: one chunk of a table, from raw records to its partition's spill.
+
+Grain: one row per record of the chunk. Conserves rows: read = routed on + excluded + rejected.
+Rows that go on are already anonymised; what is only needed to settle keys goes beside them as
+fingerprints. The order of decisions: a screening cell that cannot be read rejects its record; then
+the policy's rules exclude; then a key or required value that does not parse or is missing rejects.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+
+from epc_release.manifests.layout import year_label
+from epc_release.release import quarantine
+from epc_release.release.conform.cells import Conformed, conform
+from epc_release.release.conform.codes import CODES
+from epc_release.release.context import (
+    Context,
+    TablePlan,
+    columns_to_read,
+    load_context,
+    required_columns,
+)
+from epc_release.release.records import DECISION, FIRST_REJECTED, REJECTED, STAYS, rejected, tally
+from epc_release.release.settle import DIGEST, KEY, NO_PARTITION
+from epc_release.release.source import (
+    Chunk,
+    RawTable,
+    line_numbers,
+    raw_records,
+    read_chunk,
+)
+from epc_release.release.spill import Spill, write_spill
+from epc_release.schemas.checks.keys import key_digest, row_digest
+
+
+@dataclass(frozen=True)
+class RouteTask:
+    """One chunk of the input."""
+
+    context: Path
+    chunk: Chunk
+
+
+@dataclass(frozen=True)
+class Routed:
+    """What became of one chunk.
+
+    ``data`` is labelled by partition (a parent) or by bucket (a child), ``issues`` likewise;
+    ``prints`` are the fingerprints of a parent's keys by bucket.
+    """
+
+    chunk: int
+    part: str
+    table: str
+    read: int
+    excluded: dict[str, int]
+    rejected: dict[str, int]
+    data: Spill
+    issues: Spill
+    prints: Spill | None
+
+
+def route(task: RouteTask) -> Routed:
+    """Run one chunk."""
+    context = load_context(task.context)
+    dialect = task.chunk.part.match.dialect
+    plan = context.plan(dialect.table)
+    bound = context.bound(dialect)
+    columns = columns_to_read(context, dialect)
+    raw = read_chunk(task.chunk, columns, context.texts(dialect))
+    context.learn_texts(dialect, raw.table)
+    cells = conform(raw.table, plan.schema, dialect, columns, context.job.register.timezone)
+    decisions = _decide(context, task.chunk, cells, columns)
+    stays = decisions == STAYS
+    records = pl.Series("__row", range(len(decisions)), dtype=pl.UInt32)
+    published = bound.publish(cells.frame.filter(stays), context.keyring).with_columns(
+        __row=records.filter(stays)
+    )
+    issues = _published_issues(cells, plan, bound.kept).join(
+        published.select("__row"), on="__row", how="semi"
+    )
+    _set_aside(context, task.chunk, raw, cells, decisions)
+    keyed = _keys(cells, plan, decisions, context.job.buckets)
+    data, found, prints = _spill(context, task.chunk, plan, published, issues, keyed)
+    _, excluded, refused = tally(decisions, bound.reasons)
+    if raw.ragged:
+        refused["ragged-row"] = len(raw.ragged)
+    return Routed(
+        chunk=task.chunk.number,
+        part=task.chunk.part.name,
+        table=dialect.table,
+        read=raw.table.num_rows + len(raw.ragged),
+        excluded=excluded,
+        rejected=refused,
+        data=data,
+        issues=found,
+        prints=prints,
+    )
+
+
+def _decide(
+    context: Context, chunk: Chunk, cells: Conformed, columns: tuple[str, ...]
+) -> pl.Series:
+    """One decision per record."""
+    dialect = chunk.part.match.dialect
+    plan, bound = context.plan(dialect.table), context.bound(dialect)
+    required = required_columns(plan, columns)
+    screened = tuple(c for c in columns if c in bound.screen_inputs)
+    excluded = bound.screen(cells.frame, context.screening).cast(DECISION)
+    return pl.select(
+        pl.coalesce(
+            _refusal(cells, plan, screened, [c for c in required if c in screened]),
+            pl.when(excluded > 0).then(excluded),
+            _refusal(cells, plan, required, required),
+            pl.lit(STAYS, dtype=DECISION),
+        )
+    ).to_series()
+
+
+def _refusal(
+    cells: Conformed,
+    plan: TablePlan,
+    readable: tuple[str, ...],
+    present: list[str] | tuple[str, ...],
+) -> pl.Series:
+    """Why records are rejected: a cell of ``readable`` has an error, one of ``present`` is missing.
+
+    UInt16 decisions, missing where there is no such reason; the first column in order counts.
+    """
+    rows = len(cells.frame)
+    reason = pl.Series([None], dtype=DECISION).new_from_index(0, rows)
+    for name in present:
+        missing = cells.frame[name].is_null()
+        if missing.any():
+            reason = pl.select(
+                pl.coalesce(
+                    reason, pl.when(missing).then(pl.lit(rejected("required-missing"), DECISION))
+                )
+            ).to_series()
+    positions = [plan.schema.names.index(name) for name in readable]
+    errors = cells.errors.filter(pl.col("__column").is_in(positions))
+    if len(errors):
+        first = errors.sort("__row", "__column").unique("__row", keep="first", maintain_order=True)
+        codes = (first["__code"] + FIRST_REJECTED).cast(DECISION)
+        reason = reason.scatter(first["__row"], codes)
+    return reason
+
+
+def _published_issues(cells: Conformed, plan: TablePlan, kept: frozenset[str]) -> pl.DataFrame:
+    """Issues of cells that are published as they are conformed, or published missing."""
+    told = [plan.schema.names.index(name) for name in plan.schema.names if name in kept]
+    return cells.issues.filter(pl.col("__column").is_in(told))
+
+
+def _keys(cells: Conformed, plan: TablePlan, decisions: pl.Series, buckets: int) -> pl.DataFrame:
+    """Fingerprints per record: of its key, of the whole conformed record and of its problems.
+
+    A record whose key is unreadable has none: it is rejected and cannot be anyone's copy or parent.
+    """
+    frame = cells.frame
+    key = key_digest(frame, plan.table.key)
+    whole = row_digest(frame)
+    errors = cells.errors.group_by("__row").agg(
+        (pl.col("__column").cast(pl.UInt64) * 64 + pl.col("__code") + 1)
+        .pow(2)
+        .sum()
+        .alias("__problems")
+    )
+    made = pl.DataFrame(
+        {
+            "__row": pl.Series(range(len(frame)), dtype=pl.UInt32),
+            "__decision": decisions,
+            KEY[0]: key["h1"],
+            KEY[1]: key["h2"],
+            DIGEST[0]: whole["h1"],
+            DIGEST[1]: whole["h2"],
+        }
+    )
+    if plan.table.parent and plan.schema.primary_key:
+        own = key_digest(frame, plan.schema.primary_key)
+        made = made.with_columns(own["h1"].alias("__own1"), own["h2"].alias("__own2"))
+    readable = pl.all_horizontal(frame[name].is_not_null() for name in plan.table.key)
+    return (
+        made.filter(pl.select(readable).to_series())
+        .join(errors, on="__row", how="left", maintain_order="left")
+        .with_columns(
+            pl.col("__problems").fill_null(0).cast(pl.UInt64),
+            __bucket=(pl.col(KEY[0]) % buckets).cast(pl.String),
+        )
+    )
+
+
+def _spill(
+    context: Context,
+    chunk: Chunk,
+    plan: TablePlan,
+    published: pl.DataFrame,
+    issues: pl.DataFrame,
+    keyed: pl.DataFrame,
+) -> tuple[Spill, Spill, Spill | None]:
+    folder = context.folder("routed")
+    name = f"{chunk.number}"
+    if plan.table.parent:
+        routed = published.join(keyed.drop("__decision"), on="__row", maintain_order="left")
+        data = write_spill(folder / f"{name}.data", routed, "__bucket", drop_label=True)
+        labelled = issues.join(keyed.select("__row", "__bucket"), on="__row")
+        return (
+            data,
+            write_spill(folder / f"{name}.issues", labelled, "__bucket", drop_label=True),
+            None,
+        )
+    label = plan.partition or NO_PARTITION
+    if plan.partition is None:
+        published = published.with_columns(pl.lit(None, pl.String).alias(NO_PARTITION))
+    data = write_spill(folder / f"{name}.data", published, label)
+    labelled = issues.join(published.select("__row", pl.col(label).cast(pl.String)), on="__row")
+    found = write_spill(folder / f"{name}.issues", labelled, label)
+    place = published.select(
+        "__row",
+        __partition=pl.col(label).cast(pl.String),
+        __year=year_label(plan.year, published.schema[plan.year])
+        if plan.year
+        else pl.lit(None, pl.String),
+    )
+    prints = keyed.join(place, on="__row", how="left", maintain_order="left")
+    return data, found, write_spill(folder / f"{name}.prints", prints, "__bucket", drop_label=True)
+
+
+def _set_aside(
+    context: Context, chunk: Chunk, raw: RawTable, cells: Conformed, decisions: pl.Series
+) -> None:
+    """Rejected records and unreadable cells to quarantine; nothing of excluded records."""
+    plan = context.plan(chunk.part.table)
+    refused = decisions >= FIRST_REJECTED
+    whole = pl.DataFrame(
+        {
+            "__row": refused.arg_true().cast(pl.UInt32),
+            "__code": pl.Series(REJECTED).gather(decisions.filter(refused) - FIRST_REJECTED),
+        }
+    )
+    bad = cells.errors.filter((decisions == STAYS).gather(cells.errors["__row"]))
+    if whole.is_empty() and bad.is_empty() and not raw.ragged:
+        return
+    at = [*whole["__row"], *bad["__row"]]
+    records = raw.records_of(at)
+    numbers = [*records, *(ragged.record for ragged in raw.ragged)]
+    texts = raw_records(chunk, records[: len(whole)])
+    names = pl.Series(plan.schema.names)
+    rows = pl.DataFrame(
+        {
+            "chunk": pl.Series([chunk.number] * len(numbers), dtype=pl.UInt32),
+            "table": plan.table.name,
+            "row": pl.Series(numbers, dtype=pl.Int64) + 1,
+            "line": pl.Series(line_numbers(chunk, numbers), dtype=pl.Int64),
+            "column": pl.Series(
+                [None] * len(whole)
+                + names.gather(bad["__column"]).to_list()
+                + [None] * len(raw.ragged),
+                dtype=pl.String,
+            ),
+            "code": [*whole["__code"], *(CODES[c].code for c in bad["__code"])]
+            + ["ragged-row"] * len(raw.ragged),
+            "raw": [*texts, *bad["__raw"], *(ragged.text for ragged in raw.ragged)],
+        }
+    )
+    quarantine.write(context.folder("quarantine"), f"route-{chunk.number}", rows)

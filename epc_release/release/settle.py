@@ -1,0 +1,202 @@
+"""Settle: keys and children, bucket by bucket (the ``resolve`` stage's tasks).
+
+Grain: one bucket of a parent table's keys, with all rows of its children that name those keys.
+Conserves rows: every row of the bucket leaves with one decision. Copies of a key that are equal
+after conform: one stays, the rest are ``duplicate-row``; copies that differ, or of which one was
+excluded or rejected: none stays (``duplicate-key``). A child follows its parent.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+
+from epc_release.release import quarantine
+from epc_release.release.context import load_context
+from epc_release.release.records import (
+    DECISION,
+    EXCLUDED_BY_LIMIT,
+    EXCLUDED_WITH_PARENT,
+    FIRST_REJECTED,
+    REJECTED,
+    STAYS,
+    rejected,
+    tally,
+)
+from epc_release.release.spill import Spill, concat, read_range, write_ipc, write_spill
+
+KEY = ["__key1", "__key2"]
+DIGEST = ["__digest1", "__digest2"]
+NO_PARTITION = "__whole"
+YEAR = "__year"
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A range of rows in a spill that the chunk ``chunk`` left."""
+
+    path: Path
+    start: int
+    stop: int
+    chunk: int
+
+    def read(self) -> pl.DataFrame:
+        """The rows, with their chunk as column ``__chunk``."""
+        rows = read_range(self.path, self.start, self.stop)
+        return rows.with_columns(__chunk=pl.lit(self.chunk, dtype=pl.UInt32))
+
+
+@dataclass(frozen=True)
+class SettleTask:
+    """One bucket: prints of the parent's keys, rows and issues of each child table."""
+
+    context: Path
+    bucket: int
+    parent: str
+    prints: tuple[Piece, ...]
+    children: tuple[tuple[str, tuple[Piece, ...], tuple[Piece, ...]], ...]
+
+
+@dataclass(frozen=True)
+class SettledTable:
+    """What settling did to a table in one bucket; ``data`` and ``issues`` are of children only."""
+
+    table: str
+    excluded: dict[str, int]
+    rejected: dict[str, int]
+    data: Spill | None = None
+    issues: Spill | None = None
+
+
+@dataclass(frozen=True)
+class Settled:
+    """``drops``: rows of the parent that do not stay (chunk, row, decision), None where all do."""
+
+    bucket: int
+    drops: Path | None
+    tables: tuple[SettledTable, ...]
+
+
+def settle(task: SettleTask) -> Settled:
+    """Run one bucket."""
+    context = load_context(task.context)
+    folder = context.folder("settled")
+    prints = concat([piece.read() for piece in task.prints]) if task.prints else _no_prints()
+    decided = resolve_copies(prints)
+    changed = decided.filter(pl.col("__decision") != pl.col("__before"))
+    _, _, refused = tally(changed["__decision"], ())
+    drops = None
+    if len(changed):
+        drops = folder / f"{task.parent}-{task.bucket}.drops"
+        write_ipc(drops, changed.select("__chunk", "__row", "__decision").to_arrow())
+    parents = (
+        decided.sort("__decision", descending=False)
+        .select(*KEY, "__decision", "__partition", "__year")
+        .unique(KEY, keep="first", maintain_order=True)
+    )
+    tables = [SettledTable(task.parent, {}, refused)]
+    for name, data, issues in task.children:
+        if data:
+            tables.append(_settle_child(task, name, data, issues, parents))
+    return Settled(task.bucket, drops, tuple(tables))
+
+
+def resolve_copies(prints: pl.DataFrame) -> pl.DataFrame:
+    """Decide on copies of a key: ``decision`` as settled, ``before`` as it was.
+
+    Columns read: key1, key2, digest1, digest2, problems (UInt64), decision, __chunk, row. Of equal
+    copies the one with the least ``problems`` stays, so that the order of input never shows.
+    """
+    marked = prints.with_columns(__before="__decision")
+    copied = marked.select(pl.struct(KEY).is_duplicated()).to_series()
+    if not copied.any():
+        return marked
+    copies = marked.filter(copied).sort(*KEY, "__problems", "__chunk", "__row")
+    all_stay = (pl.col("__decision") == STAYS).all().over(KEY)
+    same = all_stay & pl.all_horizontal(pl.col(name).n_unique().over(KEY) == 1 for name in DIGEST)
+    settled = (
+        pl.when(pl.col("__decision") != STAYS)
+        .then("__decision")
+        .when(same & pl.struct(KEY).is_first_distinct())
+        .then(pl.lit(STAYS))
+        .when(same)
+        .then(pl.lit(rejected("duplicate-row")))
+        .otherwise(pl.lit(rejected("duplicate-key")))
+        .cast(DECISION)
+    )
+    return pl.concat([marked.filter(~copied), copies.with_columns(__decision=settled)])
+
+
+def _settle_child(
+    task: SettleTask,
+    name: str,
+    data: tuple[Piece, ...],
+    issues: tuple[Piece, ...],
+    parents: pl.DataFrame,
+) -> SettledTable:
+    context = load_context(task.context)
+    plan = context.plan(name)
+    folder = context.folder("settled")
+    rows = concat([piece.read() for piece in data])
+    joined = rows.join(
+        parents.rename({"__decision": "__parent"}), on=KEY, how="left", maintain_order="left"
+    )
+    followed = (
+        pl.when(pl.col("__parent").is_null())
+        .then(pl.lit(EXCLUDED_BY_LIMIT if context.job.partial else rejected("orphan")))
+        .when(pl.col("__parent") >= FIRST_REJECTED)
+        .then(pl.lit(rejected("parent")))
+        .when(pl.col("__parent") != STAYS)
+        .then(pl.lit(EXCLUDED_WITH_PARENT))
+        .otherwise(pl.lit(STAYS))
+        .cast(DECISION)
+    )
+    joined = joined.with_columns(__decision=followed)
+    if plan.schema.primary_key:
+        joined = resolve_copies(joined.drop(KEY).rename({"__own1": "__key1", "__own2": "__key2"}))
+    _, excluded, refused = tally(joined["__decision"], ())
+    published = [column for column in plan.published if column in joined.columns]
+    _set_aside(task, name, joined, published)
+    staying = joined.filter(__decision=STAYS)
+    label = plan.partition or NO_PARTITION
+    place = [pl.col("__partition").alias(label), pl.col("__year").alias(YEAR)]
+    spill = write_spill(
+        folder / f"{name}-{task.bucket}.arrow", staying.select(*published, *place), label
+    )
+    found = None
+    if issues:
+        kept = concat([piece.read() for piece in issues]).join(
+            staying.select("__chunk", "__row", pl.col("__partition").alias(label)),
+            on=["__chunk", "__row"],
+        )
+        found = write_spill(
+            folder / f"{name}-{task.bucket}.issues", kept.select("__column", "__code", label), label
+        )
+    return SettledTable(name, excluded, refused, spill, found)
+
+
+def _set_aside(task: SettleTask, name: str, rows: pl.DataFrame, published: list[str]) -> None:
+    """Rejected children to quarantine; their text is what was to be published of them."""
+    refused = rows.filter(pl.col("__decision") >= FIRST_REJECTED)
+    codes = pl.Series(REJECTED, dtype=pl.String)
+    refused = refused.with_columns(__code=codes.gather(refused["__decision"] - FIRST_REJECTED))
+    quarantine.write(
+        load_context(task.context).folder("quarantine"),
+        f"settle-{name}-{task.bucket}",
+        quarantine.of_records(name, refused, published),
+    )
+
+
+def _no_prints() -> pl.DataFrame:
+    return pl.DataFrame(
+        schema={
+            **dict.fromkeys((*KEY, *DIGEST, "__problems"), pl.UInt64),
+            "__decision": DECISION,
+            "__partition": pl.String,
+            "__year": pl.String,
+            "__row": pl.UInt32,
+            "__chunk": pl.UInt32,
+        }
+    )

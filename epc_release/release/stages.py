@@ -1,0 +1,173 @@
+"""The driver's side of the stages: tasks made from what the stage before left, results added up.
+
+Each stage is one pass of independent tasks; between them only small facts come back to the driver.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from epc_release.release.context import Job, load_context
+from epc_release.release.execute import Executor
+from epc_release.release.finish import Finished, FinishTask, finish
+from epc_release.release.ledger import Account
+from epc_release.release.progress import Progress
+from epc_release.release.route import Routed, RouteTask, route
+from epc_release.release.settle import Piece, Settled, SettleTask, settle
+from epc_release.release.source import Chunk
+from epc_release.release.spill import Spill
+
+
+@dataclass
+class Collected:
+    """What the tasks so far have left: files by table, and the accounts."""
+
+    accounts: dict[str, Account] = field(default_factory=lambda: defaultdict(Account))
+    data: dict[str, list[tuple[int, Spill]]] = field(default_factory=lambda: defaultdict(list))
+    issues: dict[str, list[tuple[int, Spill]]] = field(default_factory=lambda: defaultdict(list))
+    prints: dict[str, list[tuple[int, Spill]]] = field(default_factory=lambda: defaultdict(list))
+    drops: dict[str, list[Path]] = field(default_factory=lambda: defaultdict(list))
+    chunks: list[tuple[int, str, int]] = field(default_factory=list)  # number, part, records
+
+    def places(self) -> list[tuple[str, int]]:
+        """Per chunk number: its part, and how many records of the part stand before it."""
+        before: dict[str, int] = defaultdict(int)
+        found = []
+        for _, part, records in sorted(self.chunks):
+            found.append((part, before[part]))
+            before[part] += records
+        return found
+
+
+def route_all(
+    context: Path, chunks: Iterable[Chunk], executor: Executor, tell: Callable[[int], None]
+) -> Collected:
+    """Route every chunk; a staged chunk is deleted as soon as it is routed."""
+    found = Collected()
+    for task, done in executor.run(route, (RouteTask(context, chunk) for chunk in chunks)):
+        task.chunk.discard()
+        _collect(found, done)
+        tell(task.chunk.consumed)
+    return found
+
+
+def _collect(found: Collected, done: Routed) -> None:
+    found.accounts[done.table].add(done.read, done.excluded, done.rejected)
+    found.chunks.append((done.chunk, done.part, done.read))
+    found.data[done.table].append((done.chunk, done.data))
+    found.issues[done.table].append((done.chunk, done.issues))
+    if done.prints is not None:
+        found.prints[done.table].append((done.chunk, done.prints))
+
+
+def settle_all(context: Path, found: Collected, executor: Executor, progress: Progress) -> None:
+    """Settle keys and children in every bucket; children's spills are replaced by settled ones."""
+    tasks = list(_settle_tasks(context, found))
+    settled: dict[str, list[tuple[int, Spill]]] = defaultdict(list)
+    issues: dict[str, list[tuple[int, Spill]]] = defaultdict(list)
+    with progress.stage("settle keys", len(tasks), "buckets") as tell:
+        for _, done in executor.run(settle, tasks):
+            _collect_settled(found, done, settled, issues)
+            tell(1)
+    for table in load_context(context).job.register.tables:
+        if table.parent:
+            for _, spill in (*found.data[table.name], *found.issues[table.name]):
+                spill.path.unlink()
+            found.data[table.name] = sorted(settled[table.name], key=lambda pair: pair[0])
+            found.issues[table.name] = sorted(issues[table.name], key=lambda pair: pair[0])
+
+
+def _collect_settled(
+    found: Collected,
+    done: Settled,
+    settled: dict[str, list[tuple[int, Spill]]],
+    issues: dict[str, list[tuple[int, Spill]]],
+) -> None:
+    for table in done.tables:
+        found.accounts[table.table].add(0, table.excluded, table.rejected)
+        if table.data is not None:
+            settled[table.table].append((done.bucket, table.data))
+        if table.issues is not None:
+            issues[table.table].append((done.bucket, table.issues))
+    if done.drops is not None:
+        found.drops[done.tables[0].table].append(done.drops)
+
+
+def _settle_tasks(context: Path, found: Collected) -> Iterator[SettleTask]:
+    job = load_context(context).job
+    for parent in (table for table in job.register.tables if table.parent is None):
+        children = [table.name for table in job.register.tables if table.parent == parent.name]
+        for bucket in range(job.buckets):
+            label = str(bucket)
+            prints = pieces(found.prints[parent.name], [label])
+            below = tuple(
+                (name, pieces(found.data[name], [label]), pieces(found.issues[name], [label]))
+                for name in children
+            )
+            if prints or any(data for _, data, _ in below):
+                yield SettleTask(context, bucket, parent.name, prints, below)
+
+
+def pieces(spills: Iterable[tuple[int, Spill]], labels: Iterable[str | None]) -> tuple[Piece, ...]:
+    """The rows of these labels (neighbours in the order of the spills) in each spill."""
+    wanted = set(labels)
+    found = []
+    for number, spill in sorted(spills, key=lambda pair: pair[0]):
+        slices = [part for part in spill.slices if part.label in wanted]
+        if slices:
+            found.append(Piece(spill.path, slices[0].start, slices[-1].stop, number))
+    return tuple(found)
+
+
+def finish_all(
+    context: Path, found: Collected, group_rows: int, executor: Executor, progress: Progress
+) -> list[Finished]:
+    """Finish every group of partitions; in the order of tables and partitions."""
+    job = load_context(context).job
+    tasks = list(_finish_tasks(context, job, found, group_rows, executor.jobs))
+    with progress.stage("write", len(tasks), "groups of partitions") as tell:
+        done = []
+        for _, result in executor.run(finish, tasks):
+            done.append(result)
+            tell(1)
+    return sorted(done, key=lambda result: result.number)
+
+
+def _finish_tasks(
+    context: Path, job: Job, found: Collected, group_rows: int, jobs: int
+) -> Iterator[FinishTask]:
+    number = 0
+    for table in job.register.tables:
+        spills = found.data[table.name]
+        rows: dict[str | None, int] = defaultdict(int)
+        for _, spill in spills:
+            for part in spill.slices:
+                rows[part.label] += part.rows
+        for labels in _groups(rows, min(group_rows, max(1, sum(rows.values()) // (4 * jobs)))):
+            yield FinishTask(
+                context=context,
+                number=number,
+                table=table.name,
+                labels=labels,
+                data=pieces(spills, labels),
+                issues=pieces(found.issues[table.name], labels),
+                drops=tuple(found.drops[table.name]),
+            )
+            number += 1
+
+
+def _groups(rows: dict[str | None, int], size: int) -> Iterator[tuple[str | None, ...]]:
+    """Neighbouring partitions of together about ``size`` rows; missing values come last."""
+    group: list[str | None] = []
+    held = 0
+    for label in sorted(rows, key=lambda label: (label is None, label or "")):
+        if group and held + rows[label] > size:
+            yield tuple(group)
+            group, held = [], 0
+        group.append(label)
+        held += rows[label]
+    if group:
+        yield tuple(group)
