@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from epc_release.schemas.table import TableSchema
 
@@ -16,7 +16,9 @@ class Table:
     only the extract has. ``parent`` names the table whose rows this one's follow (joined on
     ``key``); a child has its parent's partition and year. ``year`` is the column whose first four
     digits name the yearly archive. ``archive`` and ``member`` name its place in the zips:
-    ``<archive>-<value>.zip`` holds ``<member>.csv``. ``unit`` is the column of the statistical unit.
+    ``<archive>-<value>.zip`` holds ``<member>.csv``. ``unit`` is the column of the statistical
+    unit. ``hints`` are patterns (as of ``fnmatch``, lower case) of file and folder names that tell
+    this table from another with the same columns.
     """
 
     name: str
@@ -29,6 +31,7 @@ class Table:
     member: str
     parent: str | None = None
     unit: str | None = None
+    hints: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -39,6 +42,9 @@ class TableDialect:
     taken on; ``optional`` (our names) may be absent from a header; every other column of the
     dialect must be there. ``missing`` adds tokens to those of the schema, by our name;
     ``screened_upstream`` names the record rules that were applied before these files were made.
+    ``rewrites`` (by our name) are (pattern, replacement) pairs in the syntax of polars, applied in
+    order to the tidied text of a cell before missing tokens are looked for. ``header`` is the usual
+    header of such a file, input-only columns included.
     """
 
     dialect: str
@@ -48,16 +54,25 @@ class TableDialect:
     optional: frozenset[str]
     missing: Mapping[str, tuple[str, ...]]
     screened_upstream: tuple[str, ...]
+    rewrites: Mapping[str, tuple[tuple[str, str], ...]] = field(default_factory=dict)
+    header: tuple[str, ...] = ()
+    title: str = ""
 
 
 @dataclass(frozen=True)
 class CodeList:
-    """Names for the values of a column: code -> (English name, ASCII slug)."""
+    """Names for the values of a column, all by code.
+
+    ``slugs`` are ASCII, unique and begin with the code (``E06000001-Hartlepool``): they stand for
+    the value in file names. ``successors`` has the codes that replaced an ended one. ``attributes``
+    holds the other columns of its file by their names (empty cells left out).
+    """
 
     name: str
     names: Mapping[str, str]
     slugs: Mapping[str, str]
     successors: Mapping[str, tuple[str, ...]]
+    attributes: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
