@@ -27,7 +27,7 @@ from epc_release.anonymise.keys import Keyring
 from epc_release.anonymise.policy import Policy
 from epc_release.anonymise.screen import Bound, ScreenContext, bind
 from epc_release.anonymise.sites import read_sites
-from epc_release.schemas.register import Register, Table, TableDialect
+from epc_release.schemas.register import HeaderMatch, Register, Table, TableDialect
 from epc_release.schemas.table import TableSchema
 
 
@@ -99,17 +99,17 @@ class Context:
     def __init__(self, job: Job) -> None:
         self.job = job
         self._plans = {table.name: TablePlan(job, table) for table in job.register.tables}
-        self._bound: dict[tuple[str, str], Bound] = {}
+        self._bound: dict[tuple[str, str, tuple[str | None, ...]], Bound] = {}
         self._texts: dict[tuple[str, str], frozenset[str]] = {}
 
     def plan(self, table: str) -> TablePlan:
         return self._plans[table]
 
-    def bound(self, dialect: TableDialect) -> Bound:
-        """The policy bound to the columns that a dialect has."""
-        key = (dialect.dialect, dialect.table)
+    def bound(self, match: HeaderMatch) -> Bound:
+        """The policy bound to the columns that a file has."""
+        key = (match.dialect.dialect, match.dialect.table, match.columns)
         if key not in self._bound:
-            self._bound[key] = bind_dialect(self.job.policy, self.job.register, dialect)
+            self._bound[key] = bind_header(self.job.policy, self.job.register, match)
         return self._bound[key]
 
     def texts(self, dialect: TableDialect) -> frozenset[str]:
@@ -148,9 +148,10 @@ class Context:
         )
 
 
-def bind_dialect(policy: Policy, register: Register, dialect: TableDialect) -> Bound:
-    """Bind the policy to the columns of a dialect; a rule without its input stops here."""
-    present = frozenset(dialect.columns.values())
+def bind_header(policy: Policy, register: Register, match: HeaderMatch) -> Bound:
+    """Bind the policy to the columns of a file; a rule without its input stops here (E148)."""
+    dialect = match.dialect
+    present = frozenset(name for name in match.columns if name is not None)
     return bind(policy, register.table(dialect.table), present, dialect.screened_upstream)
 
 
@@ -170,14 +171,14 @@ def load_context(path: Path) -> Context:
     return Context(job)
 
 
-def columns_to_read(context: Context, dialect: TableDialect) -> tuple[str, ...]:
+def columns_to_read(context: Context, match: HeaderMatch) -> tuple[str, ...]:
     """Our names of the columns that a table's records need, in schema order.
 
     Those that the policy publishes or screens by, the key, and what a derived band comes from.
     Dropped columns are not among them: they are never parsed.
     """
-    plan = context.plan(dialect.table)
-    needed = set(context.bound(dialect).inputs) | set(plan.table.key) | set(plan.schema.primary_key)
+    plan = context.plan(match.dialect.table)
+    needed = set(context.bound(match).inputs) | set(plan.table.key) | set(plan.schema.primary_key)
     for name in tuple(needed):
         derive = plan.schema.by_name[name].descriptor.get("derive")
         if derive:

@@ -6,13 +6,14 @@ partitions, less what was dropped when keys were settled, is what the files hold
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import polars as pl
 
 from epc_release.errors import ReleaseError
+from epc_release.manifests.columns import arrow_schema
 from epc_release.manifests.facts import FileFacts
 from epc_release.manifests.layout import UNKNOWN_YEAR, part_path, year_label
 from epc_release.release import quarantine
@@ -20,8 +21,13 @@ from epc_release.release.context import Context, TablePlan, load_context
 from epc_release.release.records import FIRST_REJECTED, REJECTED
 from epc_release.release.settle import NO_PARTITION, YEAR, Piece
 from epc_release.release.spill import concat, read_range
-from epc_release.release.write.fragments import PartitionCsv, compress_partition
-from epc_release.release.write.parquet import write_part
+from epc_release.release.write.fragments import (
+    BLOCK_ROWS,
+    PartitionCsv,
+    Run,
+    compress_partitions,
+)
+from epc_release.release.write.parquet import to_arrow, write_part
 from epc_release.schemas.checks import compile_checks
 
 
@@ -62,31 +68,68 @@ def finish(task: FinishTask) -> Finished:
     label = plan.partition or NO_PARTITION
     order = (label, *((YEAR,) if plan.table.parent else ()), *plan.sort)
     rows = rows.sort([pl.col(name).cast(_sortable(rows, name)) for name in dict.fromkeys(order)])
-    parts, csv = [], []
+    runs = _runs(plan, rows, label)
     store = context.folder("fragments") / f"{task.number}.deflate"
     with store.open("wb") as sink:
-        for value, part in _partitions(rows, label, task.labels):
-            packed = compress_partition(
-                part,
-                plan.published,
-                _years(plan, part),
-                sink,
-                value=value,
-                store=str(store),
-                level=context.job.compression_level,
+        csv = compress_partitions(
+            rows,
+            plan.published,
+            runs,
+            sink,
+            store=str(store),
+            level=context.job.compression_level,
+        )
+    parts = tuple(_write_parts(context, plan, rows, csv))
+    return Finished(task.number, task.table, len(rows), parts, tuple(csv), _count(issues))
+
+
+def _runs(plan: TablePlan, rows: pl.DataFrame, label: str) -> list[Run]:
+    """One for each year of each partition, in the order of the sorted rows."""
+    if plan.table.parent:
+        years = rows[YEAR].cast(pl.String).fill_null(UNKNOWN_YEAR)
+    elif plan.year is not None:
+        years = rows.select(year_label(plan.year, rows.schema[plan.year])).to_series()
+    else:
+        years = pl.Series([UNKNOWN_YEAR]).new_from_index(0, len(rows))
+    places = pl.DataFrame({"value": rows[label].cast(pl.String), "year": years})
+    found, start = [], 0
+    for length, place in places.to_struct().rle().struct.unnest().iter_rows():
+        found.append(Run(place["value"], place["year"], start, start + length))
+        start += length
+    return found
+
+
+def _write_parts(
+    context: Context, plan: TablePlan, rows: pl.DataFrame, csv: Sequence[PartitionCsv]
+) -> Iterator[FileFacts]:
+    """A Parquet part for each partition; neighbours are decoded together, which costs less."""
+    target = arrow_schema(plan.written)
+    start = 0
+    for block in _blocks(csv):
+        table = to_arrow(rows.slice(start, sum(part.rows for part in block)), target)
+        start += table.num_rows
+        at = 0
+        for part in block:
+            path = part_path(plan.table.name, plan.partition, part.value)
+            yield write_part(
+                context.job.release,
+                path,
+                table.slice(at, part.rows),
+                content_sha256=part.content_sha256,
             )
-            csv.append(packed)
-            path = part_path(task.table, plan.partition, value)
-            parts.append(
-                write_part(
-                    context.job.release,
-                    path,
-                    part,
-                    plan.written,
-                    content_sha256=packed.content_sha256,
-                )
-            )
-    return Finished(task.number, task.table, len(rows), tuple(parts), tuple(csv), _count(issues))
+            at += part.rows
+
+
+def _blocks(csv: Sequence[PartitionCsv]) -> Iterator[list[PartitionCsv]]:
+    """Neighbouring partitions of together at most ``BLOCK_ROWS`` rows, or one larger one."""
+    block: list[PartitionCsv] = []
+    for part in csv:
+        if block and sum(p.rows for p in block) + part.rows > BLOCK_ROWS:
+            yield block
+            block = []
+        block.append(part)
+    if block:
+        yield block
 
 
 def _sortable(frame: pl.DataFrame, name: str) -> pl.DataType:
@@ -128,35 +171,6 @@ def _validate(plan: TablePlan, rows: pl.DataFrame) -> None:
                 code=finding.code,
                 count=finding.count,
             )
-
-
-def _partitions(
-    rows: pl.DataFrame, label: str, labels: tuple[str | None, ...]
-) -> Iterator[tuple[str | None, pl.DataFrame]]:
-    """Each partition's rows, in the order of the task; one without rows is not made."""
-    runs = rows[label].cast(pl.String).rle().struct.unnest()
-    found, start = {}, 0
-    for length, value in runs.iter_rows():
-        found[value] = rows.slice(start, length)
-        start += length
-    for value in labels:
-        if value in found:
-            yield value, found[value]
-
-
-def _years(plan: TablePlan, part: pl.DataFrame) -> list[tuple[str, int, int]]:
-    """(label, first row, row after the last) of each year in a sorted partition."""
-    if plan.table.parent:
-        labels = part[YEAR].cast(pl.String).fill_null(UNKNOWN_YEAR)
-    elif plan.year is not None:
-        labels = part.select(year_label(plan.year, part.schema[plan.year])).to_series()
-    else:
-        return [(UNKNOWN_YEAR, 0, len(part))]
-    found, start = [], 0
-    for length, year in labels.rle().struct.unnest().iter_rows():
-        found.append((year, start, start + length))
-        start += length
-    return found
 
 
 def _count(issues: pl.DataFrame | None) -> dict[tuple[int, int], int]:

@@ -11,6 +11,7 @@ from dataclasses import replace
 from itertools import count
 from pathlib import Path
 
+from epc_release.errors import ReleaseError
 from epc_release.manifests.describe import describe
 from epc_release.manifests.facts import ReleaseFacts
 from epc_release.manifests.verify import verify
@@ -119,6 +120,8 @@ def _rows_by_part(found: Collected) -> dict[str, int]:
 
 def _gates(prepared: Prepared, found: Collected) -> None:
     """Data quality gates; nothing of the release is written before they are passed."""
+    if not any(account.read for account in found.accounts.values()):
+        raise ReleaseError("E305", register=prepared.register.name)
     for table in prepared.register.tables:
         if table.name in found.accounts:
             account = found.accounts[table.name]

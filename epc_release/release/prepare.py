@@ -14,7 +14,7 @@ from epc_release.anonymise.policy import Policy, load_policy
 from epc_release.anonymise.suppressions import SuppressionList, read_suppressions
 from epc_release.errors import ReleaseError
 from epc_release.release.config import Settings
-from epc_release.release.context import bind_dialect
+from epc_release.release.context import bind_header
 from epc_release.release.source import Inventory, discover
 from epc_release.schemas.load import load_register
 from epc_release.schemas.register import Register, TableDialect
@@ -84,8 +84,6 @@ def prepare(settings: Settings) -> Prepared:
         chunk_bytes=min(max(memory // RAW_PER_WORKER, MIN_CHUNK), MAX_CHUNK),
         buckets=min(max(8, text_bytes // (memory // 2)), 256),
     )
-    for dialect in prepared.dialects:
-        bind_dialect(policy, register, dialect)
     return prepared
 
 
@@ -118,10 +116,8 @@ def _suppressions(
     cutoff: datetime,
 ) -> SuppressionList | None:
     """The list as it counts at the cut-off. Raises E307 where one is needed and not given."""
-    dialects = {
-        (part.table, part.match.dialect.dialect): part.match.dialect for part in inventory.parts
-    }
-    needed = any(bind_dialect(policy, register, d).needs_suppressions for d in dialects.values())
+    bound = [bind_header(policy, register, part.match) for part in inventory.parts]
+    needed = any(each.needs_suppressions for each in bound)
     if settings.suppressions is None:
         if needed:
             seen = ", ".join(inventory.suppressions_seen)

@@ -67,10 +67,11 @@ class Routed:
 def route(task: RouteTask) -> Routed:
     """Run one chunk."""
     context = load_context(task.context)
-    dialect = task.chunk.part.match.dialect
+    match = task.chunk.part.match
+    dialect = match.dialect
     plan = context.plan(dialect.table)
-    bound = context.bound(dialect)
-    columns = columns_to_read(context, dialect)
+    bound = context.bound(match)
+    columns = columns_to_read(context, match)
     raw = read_chunk(task.chunk, columns, context.texts(dialect))
     context.learn_texts(dialect, raw.table)
     cells = conform(raw.table, plan.schema, dialect, columns, context.job.register.timezone)
@@ -106,8 +107,8 @@ def _decide(
     context: Context, chunk: Chunk, cells: Conformed, columns: tuple[str, ...]
 ) -> pl.Series:
     """One decision per record."""
-    dialect = chunk.part.match.dialect
-    plan, bound = context.plan(dialect.table), context.bound(dialect)
+    match = chunk.part.match
+    plan, bound = context.plan(match.dialect.table), context.bound(match)
     required = required_columns(plan, columns)
     screened = tuple(c for c in columns if c in bound.screen_inputs)
     excluded = bound.screen(cells.frame, context.screening).cast(DECISION)

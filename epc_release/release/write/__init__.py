@@ -1,0 +1,1 @@
+"""Writing a release's data: Parquet parts, CSV compressed once, and the archives made of it."""
