@@ -25,6 +25,33 @@ class FileFacts:
 
 
 @dataclass(frozen=True)
+class MemberFacts:
+    """One CSV in an archive: the table and, in the archive of a whole table family, the year.
+
+    ``bytes`` and ``rows`` are of the uncompressed CSV, header included in the bytes only.
+    """
+
+    name: str
+    table: str
+    rows: int
+    bytes: int
+    year: str | None = None
+
+
+@dataclass(frozen=True)
+class ArchiveFacts(FileFacts):
+    """A zip of CSVs: of one partition, of one year, or of all (``kind``); whose, is ``value``.
+
+    ``value`` is the partition's value (None: the missing one) or the year. ``members`` are its
+    CSVs in order; the licence stands beside them.
+    """
+
+    kind: str = "all"  # "partition", "year" or "all"
+    value: str | None = None
+    members: tuple[MemberFacts, ...] = ()
+
+
+@dataclass(frozen=True)
 class Issue:
     """One row of the quality report: cells of published rows with this code."""
 
@@ -51,7 +78,8 @@ class TableFacts:
     """One published table: its derived schema (of Parquet), ledger, issues and Parquet parts.
 
     ``inherited`` names the columns that a child takes from its parent: they stand in the Parquet
-    files and not in the CSV.
+    files and not in the CSV. ``partition`` and ``year`` are the published columns that partitions
+    and yearly archives follow (of a child: its parent's names); None where the policy drops them.
     """
 
     name: str
@@ -60,11 +88,22 @@ class TableFacts:
     parts: tuple[FileFacts, ...]
     issues: tuple[Issue, ...] = ()
     inherited: tuple[str, ...] = ()
+    partition: str | None = None
+    year: str | None = None
+
+    @property
+    def csv_names(self) -> tuple[str, ...]:
+        """The columns of the CSV, in order."""
+        return tuple(name for name in self.schema.names if name not in self.inherited)
 
 
 @dataclass(frozen=True)
 class PolicyFacts:
-    """The policy as the release tells it; reasons map a rule's id to its public reason."""
+    """The policy as the release tells it; reasons map a rule's id to its public reason.
+
+    ``personal_data``: whether the records are personal data, as address-level ones are. The Open
+    Government Licence does not license that, so the descriptor never names it alone then.
+    """
 
     name: str
     title: str
@@ -72,19 +111,25 @@ class PolicyFacts:
     sha256: str
     access: str  # "registered" or "open"
     reasons: dict[str, str]  # rule id -> "out-of-scope" | "withheld" | "invalid"
+    personal_data: bool = True
 
 
 @dataclass(frozen=True)
 class ReleaseFacts:
-    """Everything that descriptor, checksums, ledger and pages are made from."""
+    """Everything that descriptor, checksums, ledger and pages are made from.
+
+    ``others`` are files that are no table's part, no archive and none of ``describe``'s own
+    (changes, aggregates, pages): the checksums cover them too.
+    """
 
     register: Register
     release: str  # the id
     cutoff: datetime  # aware
     policy: PolicyFacts
     tables: tuple[TableFacts, ...]
-    archives: tuple[FileFacts, ...]
+    archives: tuple[ArchiveFacts, ...]
     screened_upstream: tuple[str, ...]
     version: str  # of epc-release
     partial: bool = False
     synthetic: bool = False
+    others: tuple[FileFacts, ...] = ()

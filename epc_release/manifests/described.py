@@ -1,0 +1,192 @@
+"""A descriptor read back, by someone who has no reason to trust it."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from epc_release.manifests.datapackage import PROFILE
+from epc_release.manifests.facts import ArchiveFacts, FileFacts, MemberFacts
+from epc_release.manifests.layout import is_safe_path
+from epc_release.schemas.table import TableSchema
+
+_HASH = re.compile(r"sha256:([0-9a-f]{64})")
+_KINDS = ("partition", "year", "all")
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class DescribedTable:
+    """A Parquet resource; ``partition``, ``year`` and ``inherited`` are as in ``TableFacts``.
+
+    ``parent_key`` are the columns that refer to the parent's primary key, if there is one.
+    """
+
+    name: str
+    schema: TableSchema
+    schema_id: str
+    rows: int
+    files: tuple[FileFacts, ...]
+    partition: str | None
+    year: str | None
+    inherited: tuple[str, ...]
+    parent: str | None
+    parent_key: tuple[str, ...]
+
+    @property
+    def csv_names(self) -> tuple[str, ...]:
+        return tuple(name for name in self.schema.names if name not in self.inherited)
+
+
+@dataclass(frozen=True)
+class Described:
+    """What a descriptor says of a release's files."""
+
+    release: str
+    tables: tuple[DescribedTable, ...]
+    archives: tuple[ArchiveFacts, ...]
+
+    @property
+    def files(self) -> dict[str, FileFacts]:
+        """Every data file by its path."""
+        parts = [part for table in self.tables for part in table.files]
+        return {file.path: file for file in (*parts, *self.archives)}
+
+
+def read_descriptor(data: bytes) -> Described:
+    """Read ``datapackage.json``. Raises ValueError, saying where, if it is not as ours are."""
+    try:
+        told = json.loads(data)
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
+    if not isinstance(told, dict):
+        raise ValueError("it is no object")
+    if told.get("$schema") != PROFILE:
+        raise ValueError(f"$schema is not {PROFILE}")
+    resources = _get(told, "resources", list)
+    tables = [_table(r) for r in resources if isinstance(r, dict) and r.get("type") == "table"]
+    archives = [_archive(r) for r in resources if isinstance(r, dict) and r.get("type") != "table"]
+    found = Described(_get(told, "version", str), tuple(tables), tuple(archives))
+    names = [_get(resource, "name", str) for resource in resources]
+    if not names or len(set(names)) != len(names):
+        raise ValueError("names of resources are missing or stand twice")
+    if len(found.files) != sum(len(table.files) for table in tables) + len(archives):
+        raise ValueError("a path stands in two resources")
+    return found
+
+
+def _get(told: object, key: str, kind: type[T]) -> T:
+    value = told.get(key) if isinstance(told, Mapping) else None
+    if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
+        raise ValueError(f"{key} is missing or no {kind.__name__}")
+    return value
+
+
+def _text(told: Mapping[str, Any], key: str) -> str | None:
+    return None if told.get(key) is None else _get(told, key, str)
+
+
+def _table(told: Mapping[str, Any]) -> DescribedTable:
+    files = tuple(_file(file) for file in _get(told, "files", list))
+    if [file.path for file in files] != _get(told, "path", list) or not files:
+        raise ValueError(f"{told.get('name')}: files and path differ")
+    own = _get(told, "epcRelease", dict)
+    schema, parent = _schema(_get(told, "schema", dict)), _text(own, "parent")
+    if _text(own, "partition") not in (None, *schema.names):
+        raise ValueError(f"{told.get('name')}: the partition column is no column of the table")
+    return DescribedTable(
+        name=_get(told, "name", str),
+        schema=schema,
+        schema_id=_get(own, "schemaId", str),
+        rows=_get(own, "rows", int),
+        files=files,
+        partition=_text(own, "partition"),
+        year=_text(own, "year"),
+        inherited=tuple(str(name) for name in _get(own, "inherited", list)),
+        parent=parent,
+        parent_key=_parent_key(schema, parent),
+    )
+
+
+def _schema(told: dict[str, Any]) -> TableSchema:
+    fields = _get(told, "fields", list)
+    names = [_get(field, "name", str) for field in fields]
+    if not names or len(set(names)) != len(names):
+        raise ValueError("names of fields are missing or stand twice")
+    if not set(_columns(told.get("primaryKey", []))) <= set(names):
+        raise ValueError("the primary key is of no columns of the table")
+    return TableSchema(told)
+
+
+def _columns(told: object) -> tuple[str, ...]:
+    """A key's columns: one name or a list of names."""
+    columns = [told] if isinstance(told, str) else told
+    if not isinstance(columns, list) or not all(isinstance(name, str) for name in columns):
+        raise ValueError("a key is no list of columns")
+    return tuple(columns)
+
+
+def _parent_key(schema: TableSchema, parent: str | None) -> tuple[str, ...]:
+    told = schema.descriptor.get("foreignKeys", [])
+    if not isinstance(told, list):
+        raise ValueError("foreignKeys is no list")
+    for key in told:
+        if parent is not None and _get(key, "reference", dict).get("resource") == parent:
+            columns = _columns(key.get("fields"))
+            if set(columns) <= set(schema.names):
+                return columns
+            raise ValueError("a foreign key is of no columns of the table")
+    return ()
+
+
+def _file(told: object) -> FileFacts:
+    content = _get(told, "content_sha256", str)
+    return FileFacts(
+        _path(told), _get(told, "bytes", int), _sha256(told), _get(told, "rows", int), content
+    )
+
+
+def _archive(told: Mapping[str, Any]) -> ArchiveFacts:
+    own = _get(told, "epcRelease", dict)
+    kind = _get(own, "kind", str)
+    if kind not in _KINDS:
+        raise ValueError(f"{told.get('name')}: an archive of a kind that is not known")
+    return ArchiveFacts(
+        _path(told),
+        _get(told, "bytes", int),
+        _sha256(told),
+        kind=kind,
+        value=_text(own, "value"),
+        members=tuple(_member(member) for member in _get(own, "members", list)),
+    )
+
+
+def _member(told: Mapping[str, Any]) -> MemberFacts:
+    return MemberFacts(
+        _get(told, "name", str),
+        _get(told, "table", str),
+        _get(told, "rows", int),
+        _get(told, "bytes", int),
+        _text(told, "year"),
+    )
+
+
+def _path(told: object) -> str:
+    path = _get(told, "path", str)
+    if not is_safe_path(path):
+        raise UnsafePathError(path)
+    return path
+
+
+def _sha256(told: object) -> str:
+    match = _HASH.fullmatch(_get(told, "hash", str))
+    if match is None:
+        raise ValueError("hash is no sha256")
+    return match[1]
+
+
+class UnsafePathError(ValueError):
+    """A path that may not be used, whatever stands there."""

@@ -1,0 +1,60 @@
+"""What is known about the published values, and the public audit of the policy."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from epc_release.manifests.canonical import to_utc
+from epc_release.manifests.facts import ReleaseFacts
+from epc_release.manifests.ledger import public_counts
+
+
+def quality(facts: ReleaseFacts) -> dict[str, Any]:
+    """``quality.json``: cells of published rows with an issue, per table, column and code.
+
+    ``error``: published missing, since the value did not parse; ``warning``: published as it is.
+    Columns that the policy does not publish are not told of, and no value ever stands here.
+    """
+    issues = [
+        {
+            "table": issue.table,
+            "column": issue.column,
+            "code": issue.code,
+            "severity": issue.severity,
+            "count": issue.count,
+        }
+        for table in facts.tables
+        for issue in sorted(table.issues, key=lambda i: (i.column, i.code, i.severity))
+        if issue.column in table.schema.by_name and issue.count
+    ]
+    return {
+        "release": facts.release,
+        "cutoff": to_utc(facts.cutoff),
+        "rows": {table.name: table.ledger.published for table in facts.tables},
+        "issues": issues,
+    }
+
+
+def disclosure(facts: ReleaseFacts) -> dict[str, Any]:
+    """``disclosure.json``: the policy, what it kept out by public reason, and what it publishes."""
+    policy = facts.policy
+    return {
+        "release": facts.release,
+        "cutoff": to_utc(facts.cutoff),
+        "policy": {
+            "name": policy.name,
+            "title": policy.title,
+            "description": policy.description,
+            "sha256": policy.sha256,
+            "access": policy.access,
+            "personalData": policy.personal_data,
+        },
+        "screenedUpstream": list(facts.screened_upstream),
+        "tables": {
+            table.name: {
+                "records": public_counts(facts, table),
+                "columns": list(table.schema.names),
+            }
+            for table in facts.tables
+        },
+    }

@@ -1,0 +1,365 @@
+"""Faults below the real retry code, at every request of a publish: a right release or a retry.
+
+Faults are put in by botocore's ``before-send`` event: the request is signed and would be sent.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from botocore.awsrequest import AWSResponse
+from botocore.exceptions import ConnectionClosedError
+
+from epc_release.errors import ReleaseError
+from epc_release.release.publish import headers, lease, s3
+from epc_release.release.publish.lease import Lease
+from epc_release.release.publish.probe import Capabilities
+from epc_release.release.publish.protocol import PublishReport, publish
+from epc_release.release.publish.s3 import S3Store
+
+if TYPE_CHECKING:
+    from conftest import MakeRelease, Place
+
+Hook = Callable[[Any], Any]
+
+
+def right(_: Path) -> None:
+    """A release that verifies."""
+
+
+class Killed(BaseException):
+    """The process is gone."""
+
+
+class Faults:
+    """A client of a place whose requests go through ``hook`` (None: send it, or an answer)."""
+
+    def __init__(self, place: Place, hook: Callable[[int, Any], Any], event: str = "*") -> None:
+        assert place.server is not None
+        self.client = place.server.client(parameter_validation=False)
+        self.sent = 0
+        self._hook, self._lock = hook, threading.Lock()
+        name = "before-send.s3" if event == "*" else f"before-send.s3.{event}"
+        self.client.meta.events.register(name, self._before)
+
+    def _before(self, request: Any, **_: Any) -> Any:
+        with self._lock:
+            number, self.sent = self.sent, self.sent + 1
+        return self._hook(number, request)
+
+    def really(self, request: Any) -> Any:
+        """Send it; the store has done what it says, whatever the client is told."""
+        return self.client._endpoint.http_session.send(request)
+
+    def publish(self, place: Place, release: Path, patch: pytest.MonkeyPatch) -> PublishReport:
+        with patch.context() as patched:
+            patched.setattr(s3, "connect", lambda: self.client)
+            return publish(release, place.uri, verify=right)
+
+
+def answer(request: Any, status: int, code: str) -> AWSResponse:
+    class Raw(io.BytesIO):
+        def stream(self, *_: object, **__: object) -> Any:
+            yield self.read()
+
+    body = f"<Error><Code>{code}</Code><Message>no</Message></Error>".encode()
+    return AWSResponse(request.url, status, {"content-length": str(len(body))}, Raw(body))
+
+
+def current(place: Place) -> str | None:
+    found = place.store().read("latest.json")
+    return json.loads(found[0])["id"] if found else None
+
+
+def test_a_fault_at_every_request(
+    s3_place: Place, make_release: MakeRelease, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each request in turn is refused: the old or the new release is current, and a retry works."""
+    place = s3_place
+    counting = Faults(place, lambda number, request: None)
+    counting.publish(place, make_release("2026-01-01"), monkeypatch)
+    last = "2026-01-01"
+    for at in range(counting.sent):
+        release = make_release(f"2026-02-01.{at}", content=b"%d" % at)
+
+        def refuse(number: int, request: Any, at: int = at) -> Any:
+            return answer(request, 403, "AccessDenied") if number == at else None
+
+        end = 0
+        try:
+            Faults(place, refuse).publish(place, release, monkeypatch)
+        except ReleaseError as error:
+            end = error.exit
+        # Only giving the lease back may fail unnoticed: it runs out by itself.
+        assert end == (0 if at >= counting.sent - 2 else 5)
+        if end == 0:
+            place.store().delete(lease.LEASE)
+        assert current(place) in (last, release.name)
+        assert place.store().head(lease.LEASE) is None
+        publish(release, place.uri, verify=right)
+        assert current(place) == release.name
+        last = release.name
+    print(f"faults tried: {counting.sent}")
+    assert counting.sent > 20
+
+
+def test_killed_at_any_put(
+    s3_place: Place, make_release: MakeRelease, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = s3_place
+    publish(make_release("2026-01-01"), place.uri, verify=right)
+    release = make_release("2026-02-01")
+    for at in range(0, 60, 2):
+
+        def die(number: int, request: Any, at: int = at) -> Any:
+            if number >= at:
+                raise Killed
+            return None
+
+        faults = Faults(place, die)
+        try:
+            faults.publish(place, release, monkeypatch)
+        except Killed:
+            assert current(place) in ("2026-01-01", "2026-02-01")
+        else:
+            break
+        place.store().delete(lease.LEASE)
+    else:
+        pytest.fail("never went through")
+    assert current(place) == "2026-02-01"
+
+
+def test_a_lost_answer_to_every_put(
+    s3_place: Place, make_release: MakeRelease, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each put is done and its answer lost, so the retry meets its own object (412)."""
+    lost = set()
+
+    def lose(number: int, request: Any) -> Any:
+        if request.url not in lost:
+            lost.add(request.url)
+            faults.really(request)
+            raise ConnectionClosedError(endpoint_url=request.url)
+
+    faults = Faults(s3_place, lose, "PutObject")
+    report = faults.publish(s3_place, make_release(), monkeypatch)
+    assert report.outcome == "published"
+    assert len(lost) > 8
+    assert current(s3_place) == "2026-03-31"
+
+
+def test_throttling_and_resets_are_retried(
+    s3_place: Place, make_release: MakeRelease, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def trouble(number: int, request: Any) -> Any:
+        if number in (3, 11):
+            return answer(request, 503, "SlowDown")
+        if number in (7, 17):
+            raise ConnectionClosedError(endpoint_url=request.url)
+        return None
+
+    report = Faults(s3_place, trouble).publish(s3_place, make_release(), monkeypatch)
+    assert report.outcome == "published"
+
+
+def test_a_multipart_upload_that_fails_is_aborted(s3_place: Place, tmp_path: Path) -> None:
+    source = tmp_path / "large.zip"
+    source.write_bytes(b"0" * (11 << 20))
+    sha256 = hashlib.sha256(source.read_bytes()).hexdigest()
+
+    def refuse(number: int, request: Any) -> Any:
+        return answer(request, 403, "AccessDenied") if number == 1 else None
+
+    store = s3_place.store(Faults(s3_place, refuse, "UploadPart").client)
+    assert isinstance(store, S3Store)
+    store.part_bytes = 5 << 20
+    served = headers.of_release("large.zip")
+    with pytest.raises(ReleaseError) as caught:
+        store.put("large.zip", source, sha256=sha256, headers=served)
+    assert caught.value.problem.code == "E503"
+    pending = {"Bucket": store.bucket, "Prefix": store.prefix}
+    assert not store.client.list_multipart_uploads(**pending).get("Uploads")
+    lost = []
+
+    def lose(number: int, request: Any) -> Any:
+        if not lost:
+            lost.append(faults.really(request))
+            raise ConnectionClosedError(endpoint_url=request.url)
+
+    faults = Faults(s3_place, lose, "CompleteMultipartUpload")
+    store.client = faults.client
+    store.prepare()
+    killed = store.client.create_multipart_upload(
+        Bucket=store.bucket, Key=f"{store.prefix}large.zip"
+    )
+    assert killed["UploadId"]
+    store.put("large.zip", source, sha256=sha256, headers=served)
+    assert lost
+    assert store.digest("large.zip") == sha256
+    assert not store.client.list_multipart_uploads(**pending).get("Uploads")
+
+
+def test_a_store_that_keeps_other_bytes(
+    s3_place: Place, make_release: MakeRelease, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def garble(number: int, request: Any) -> None:
+        if request.url.endswith("ledger.json"):
+            request.body = b"[]\n"
+
+    with pytest.raises(ReleaseError) as caught:
+        Faults(s3_place, garble, "PutObject").publish(s3_place, make_release(), monkeypatch)
+    assert caught.value.problem.code == "E505"
+    assert current(s3_place) is None
+
+
+def test_a_read_that_ends_early_is_asked_again(s3_place: Place, tmp_path: Path) -> None:
+    store = s3_place.store()
+    assert isinstance(store, S3Store)
+    target = {"Bucket": store.bucket, "Key": f"{store.prefix}a.bin"}
+    store.client.put_object(**target, Body=b"0123456789" * 1000)
+    cut: list[Any] = []
+
+    def shorten(number: int, request: Any) -> Any:
+        if number % 2:
+            return None
+        found = faults.really(request)
+        data = found.raw.read()[:100]
+        cut.append(number)
+
+        class Raw(io.BytesIO):
+            pass
+
+        return AWSResponse(request.url, found.status_code, found.headers, Raw(data))
+
+    faults = Faults(s3_place, shorten, "GetObject")
+    with s3_place.store(faults.client).open("a.bin") as file:
+        assert file.read() == b"0123456789" * 1000
+    assert cut
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "expected"),
+    [
+        (403, "InvalidAccessKeyId", "E503"),
+        (403, "RequestTimeTooSkewed", "E503"),
+        (400, "ExpiredToken", "E503"),
+        (404, "NoSuchBucket", "E504"),
+        (400, "InvalidRequest", "E500"),
+        (501, "NotImplemented", "E500"),
+    ],
+)
+def test_answers_are_told_apart(s3_place: Place, status: int, code: str, expected: str) -> None:
+    faults = Faults(s3_place, lambda _, request: answer(request, status, code))
+    with pytest.raises(ReleaseError) as caught:
+        s3_place.store(faults.client).list()
+    assert (caught.value.problem.code, caught.value.exit) == (expected, 5)
+
+
+def test_a_store_that_is_not_there(
+    tmp_path: Path, make_release: MakeRelease, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "x")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "y")
+    monkeypatch.setattr(s3, "_REQUESTS", 2)
+    with pytest.raises(ReleaseError) as caught:
+        publish(make_release(), "s3://bucket/epc", verify=right)
+    assert caught.value.problem.code == "E501"
+
+
+def test_no_credentials(
+    tmp_path: Path, make_release: MakeRelease, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    with pytest.raises(ReleaseError) as caught:
+        publish(make_release(), "s3://bucket/epc", verify=right)
+    assert caught.value.problem.code == "E502"
+
+
+@pytest.mark.parametrize("swap", [True, False], ids=["compare-and-swap", "write-and-settle"])
+def test_leases_exclude_and_run_out(s3_place: Place, swap: bool) -> None:
+    store = s3_place.store()
+    assert isinstance(store, S3Store)
+    can = Capabilities(create=swap, swap=swap)
+
+    def taker(ttl: float = 2) -> Lease:
+        return Lease(store.client, store.bucket, store.prefix, can, ttl=ttl, settle=0.1)
+
+    with taker().held() as first:
+        with pytest.raises(ReleaseError) as caught, taker().held():
+            pass
+        assert caught.value.problem.code == "E611"
+        first.check()
+    dead = taker(ttl=0)
+    dead._take()
+    with taker().held() as second:
+        with pytest.raises(ReleaseError) as caught:
+            dead.check()
+        assert caught.value.exit == 6
+        second.check()
+    assert store.head(lease.LEASE) is None
+
+
+@pytest.mark.parametrize("swap", [True, False], ids=["compare-and-swap", "write-and-settle"])
+def test_racing_for_a_lease(s3_place: Place, swap: bool) -> None:
+    store = s3_place.store()
+    assert isinstance(store, S3Store)
+    can, start, won = Capabilities(create=swap, swap=swap), threading.Barrier(5), []
+    lost: list[str] = []
+
+    def race() -> None:
+        mine = Lease(store.client, store.bucket, store.prefix, can, settle=0.5)
+        start.wait()
+        try:
+            with mine.held():
+                won.append(mine)
+                done.wait(5)
+        except ReleaseError as error:
+            lost.append(error.problem.code)
+
+    done = threading.Event()
+    threads = [threading.Thread(target=race) for _ in range(5)]
+    for thread in threads:
+        thread.start()
+    while len([thread for thread in threads if thread.is_alive()]) > 1:
+        threads[0].join(0.05)
+    done.set()
+    for thread in threads:
+        thread.join()
+    assert len(won) == 1
+    assert lost == ["E611"] * 4
+
+
+def test_a_store_without_conditional_puts(
+    s3_place: Place, make_release: MakeRelease, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Preconditions are ignored, as some stores do: they are dropped before they are sent."""
+
+    def ignore(params: Any, **_: Any) -> None:
+        for name in ("If-None-Match", "If-Match"):
+            params["headers"].pop(name, None)
+
+    monkeypatch.setattr(lease, "SETTLE", 0.1)
+    faults = Faults(s3_place, lambda number, request: None)
+    faults.client.meta.events.register("before-call.s3.PutObject", ignore)
+    faults.publish(s3_place, make_release(), monkeypatch)
+    store = s3_place.store(faults.client)
+    store.prepare()
+    assert isinstance(store, S3Store)
+    assert not store.can.create
+    assert not store.can.swap
+    assert current(s3_place) == "2026-03-31"
+    with pytest.raises(ReleaseError) as caught:
+        faults.publish(s3_place, make_release(content=b"o", under="again"), monkeypatch)
+    assert caught.value.problem.code == "E610"
