@@ -30,6 +30,7 @@ from epc_release.release.source.stream import Digests, digest_whole
 __all__ = [
     "Chunk",
     "Control",
+    "Digests",
     "FileDigest",
     "Inventory",
     "Part",

@@ -35,17 +35,13 @@ def frame() -> pl.DataFrame:
 
 
 def test_text_is_xxh3_128_and_numbers_are_splitmix() -> None:
-    """Published vectors: XXH3_128bits of no bytes; SplitMix64 of seed 0. Position 0 has factor f."""
-    factor = 0xE220A8397B1DCDAF  # the first output of SplitMix64 with seed 0 is odd itself
-    first = 0x910A2DEC89025CC1  # SplitMix64 with seed 0, second output: the factor of position 0
-    word = 2**64
+    """Published vectors: XXH3_128bits of no bytes; first outputs of SplitMix64, seeds 0 and 1."""
+    seed_0, seed_1 = 0xE220A8397B1DCDAF, 0x910A2DEC89025CC1  # the second is position 0's factor
+    low, high = 0x6001C324468D497F, 0x99AA06D3014798D8
     text = key_digest(pl.Series([""]))
-    assert text.row(0) == (
-        0x6001C324468D497F * first % word,
-        0x99AA06D3014798D8 * first % word,
-    ) or pytest.fail(f"{text.row(0)}")
+    assert text.row(0) == (low * seed_1 % 2**64, high * seed_1 % 2**64)
     number = key_digest(pl.Series([0]))
-    assert number["h1"][0] == factor * first % word
+    assert number["h1"][0] == seed_0 * seed_1 % 2**64
 
 
 def test_digests_are_the_same_in_another_process(frame: pl.DataFrame) -> None:

@@ -42,6 +42,14 @@ def test_empty_text_is_missing_only_if_it_is_listed() -> None:
     assert problems(parse({"type": "integer"}, [""], ["N/A"])) == ["type-integer"]
 
 
+@pytest.mark.parametrize("type_", ["string", "integer", "number", "boolean", "date", "datetime"])
+def test_null_is_missing(type_: str) -> None:
+    descriptor = {"name": "x", "type": type_}
+    parsed = parse_values(Field(descriptor), [], pl.Series([None, "?"], dtype=pl.String))
+    assert parsed.missing.to_list() == [True, False]
+    assert (parsed.values[0], parsed.problem[0], parsed.warning[0]) == (None, 0, 0)
+
+
 def test_rewrites_come_before_missing_tokens() -> None:
     parsed = parse({}, ["{}", "a {}", "0007"], [""], [(r"\{\}", ""), ("^0+([1-9])", "${1}")])
     assert parsed.values.to_list() == [None, "a", "7"]
