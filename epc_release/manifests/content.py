@@ -92,14 +92,13 @@ def number_text(numbers: pl.Series) -> pl.Series:
     """
     if not numbers.is_finite().all():
         raise ValueError("a number is not finite")
-    zeros_unsigned = numbers + 0.0  # -0.0 + 0.0 is 0.0
-    texts = zeros_unsigned.cast(pl.String).str.strip_suffix(".0")
-    size = zeros_unsigned.abs()
-    odd = (size >= _PLAIN_BELOW) | ((size < _PLAIN_FROM) & (size > 0))
-    if not odd.any():
+    size = numbers.abs()
+    unsigned = numbers.zip_with((size > 0).fill_null(True), size) if (size == 0).any() else numbers
+    texts = unsigned.cast(pl.String).str.strip_suffix(".0")
+    odd = ((size >= _PLAIN_BELOW) | ((size < _PLAIN_FROM) & (size > 0))).arg_true()
+    if odd.is_empty():
         return texts
-    spelt = zeros_unsigned.map_elements(_ecmascript, return_dtype=pl.String)
-    return texts.zip_with(~odd.fill_null(False), spelt)
+    return texts.scatter(odd, [_ecmascript(number) for number in numbers.gather(odd)])
 
 
 def _ecmascript(number: float) -> str:

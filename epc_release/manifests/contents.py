@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import zipfile
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 
 import polars as pl
 
@@ -47,7 +47,7 @@ class Contents:
     ``complete``: every part was read; ``by_year``: each row's year is known.
     """
 
-    def __init__(self, names: Sequence[str], *, by_year: bool) -> None:
+    def __init__(self, names: tuple[str, ...], *, by_year: bool) -> None:
         self._header = csv_header(tuple(names))
         self._found: dict[Key, Content] = {}
         self.by_year, self.complete = by_year, True

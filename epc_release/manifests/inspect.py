@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import struct
 import zipfile
+import zlib
 from collections.abc import Iterator
 from typing import BinaryIO
 
@@ -18,7 +19,16 @@ from epc_release.manifests.layout import LICENCE_MEMBER
 from epc_release.manifests.report import Finding
 
 # What damaged files raise in the libraries that read them.
-DAMAGE = (pa.ArrowException, zipfile.BadZipFile, OSError, ValueError, EOFError, struct.error)
+DAMAGE = (
+    pa.ArrowException,
+    zipfile.BadZipFile,
+    zlib.error,
+    struct.error,
+    EOFError,
+    OSError,
+    RuntimeError,
+    ValueError,
+)
 _LOCAL_HEADER = struct.Struct("<4s22xHH")
 _END_BYTES = 22  # of the record that ends a zip without comment
 
@@ -99,4 +109,5 @@ def _gaps(file: BinaryIO, zipped: zipfile.ZipFile) -> Iterator[str]:
 
 def _only_sizes(extra: bytes) -> bool:
     """Whether an extra field is nothing but ZIP64 sizes."""
-    return not extra or (extra[:2] == b"\x01\x00" and len(extra) == 4 + extra[2] and extra[2] <= 24)
+    sizes = {struct.pack("<HH", 1, 8 * count): 4 + 8 * count for count in (1, 2, 3)}
+    return not extra or sizes.get(extra[:4]) == len(extra)

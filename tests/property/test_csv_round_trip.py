@@ -48,7 +48,7 @@ def same(found: object, expected: object) -> bool:
 def test_other_readers_read_the_same(rows: list[tuple[Any, ...]]) -> None:
     frame = to_frame(rows)
     lines = csv_lines(frame)
-    data = csv_header(frame.columns) + bytes(lines.data)
+    data = csv_header(tuple(frame.columns)) + bytes(lines.data)
     by_python = list(csv.DictReader(io.StringIO(data.decode(), newline="")))
     assert len(by_python) == len(rows) == len(lines.ends)
     for found, row in zip(by_python, rows, strict=True):
@@ -76,7 +76,7 @@ def parse(name: str, text: str) -> object:
 def test_duckdb_reads_the_same(tmp_path_factory: Any, rows: list[tuple[Any, ...]]) -> None:
     frame = to_frame(rows)
     path = tmp_path_factory.mktemp("csv") / "rows.csv"
-    path.write_bytes(csv_header(frame.columns) + bytes(csv_lines(frame).data))
+    path.write_bytes(csv_header(tuple(frame.columns)) + bytes(csv_lines(frame).data))
     sql = (
         "SELECT * FROM read_csv($path, header=true, all_varchar=true, auto_detect=false, "
         "delim=',', quote='\"', escape='\"', columns=$columns)"

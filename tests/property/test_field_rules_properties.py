@@ -87,7 +87,7 @@ def test_a_bin_holds_its_value(values: list[float | None], edges: list[int]) -> 
 @given(
     st.lists(st.none() | numbers),
     st.sampled_from([0.1, 0.5, 1, 5, 20, 50]),
-    st.sampled_from([(None, None), (0, 1000), (-50, 200)]),
+    st.sampled_from([(None, None), (0, 1000), (-100, 200)]),
 )
 def test_a_rounded_number_is_a_multiple_within_limits(
     values: list[float | None], to: float, limits: tuple[int | None, int | None]

@@ -1,0 +1,100 @@
+"""Hierarchies of generalisation as files: CSV, one column a level, finest first.
+
+Every value of a level belongs to exactly one value of the next (it is nested), and no value is its
+own ancestor; both are checked when the file is loaded.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from graphlib import CycleError, TopologicalSorter
+from hashlib import sha256
+from itertools import pairwise
+from pathlib import Path
+from typing import NoReturn
+
+from epc_release.errors import ReleaseError
+
+
+@dataclass(frozen=True)
+class Hierarchy:
+    """What each value of the finest level becomes at level ``to``."""
+
+    name: str
+    to: str
+    coarser: Mapping[str, str]
+    sha256: str  # of the file
+
+
+def load_hierarchy(path: Path, name: str, levels: Sequence[str], to: str) -> Hierarchy:
+    """Read a hierarchy; ``levels`` are the columns to use (none: all). Raises E147."""
+    rows = _rows(path, name)
+    _, header = next(rows, (1, []))
+    used = tuple(levels) or tuple(header)
+    for level in (*used, to):
+        if header.count(level) != 1:
+            _wrong(name, 1, f"the header must name the level {level!r} once")
+    if to not in used[1:]:
+        _wrong(name, 1, f"{to!r} must be a level above {used[0]!r}")
+    places = [header.index(level) for level in used]
+    parents: dict[tuple[int, str], str] = {}
+    for line, row in rows:
+        if len(row) != len(header):
+            _wrong(name, line, f"{len(row)} cells where the header has {len(header)}")
+        _take([row[place].strip() for place in places], parents, name, line)
+    _refuse_cycles(parents, name)
+    return Hierarchy(
+        name, to, _climb(parents, used.index(to)), sha256(path.read_bytes()).hexdigest()
+    )
+
+
+def _rows(path: Path, name: str) -> Iterator[tuple[int, list[str]]]:
+    line = 1
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            reader = csv.reader(file, strict=True)
+            for row in reader:
+                line = reader.line_num
+                yield line, row
+    except OSError as error:
+        _wrong(name, line, error.strerror or "it cannot be read")
+    except (UnicodeDecodeError, csv.Error):
+        _wrong(name, line + 1, "this is not CSV in UTF-8")
+
+
+def _take(values: list[str], parents: dict[tuple[int, str], str], name: str, line: int) -> None:
+    if not all(values):
+        _wrong(name, line, "a level is empty")
+    for level, (fine, coarse) in enumerate(pairwise(values)):
+        if parents.setdefault((level, fine), coarse) != coarse:
+            _wrong(
+                name, line, f"it is not nested: {fine!r} belongs to two values of the next level"
+            )
+
+
+def _refuse_cycles(parents: Mapping[tuple[int, str], str], name: str) -> None:
+    graph: dict[str, set[str]] = {}
+    for (_, fine), coarse in parents.items():
+        if fine != coarse:
+            graph.setdefault(fine, set()).add(coarse)
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        _wrong(name, 1, f"{error.args[1][0]!r} is its own ancestor")
+
+
+def _climb(parents: Mapping[tuple[int, str], str], height: int) -> dict[str, str]:
+    found = {}
+    for level, value in parents:
+        if level == 0:
+            coarse = value
+            for step in range(height):
+                coarse = parents[(step, coarse)]
+            found[value] = coarse
+    return found
+
+
+def _wrong(name: str, line: int, problem: str) -> NoReturn:
+    raise ReleaseError("E147", file=name, line=line, problem=problem)

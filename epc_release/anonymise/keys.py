@@ -1,0 +1,120 @@
+"""The secret key of pseudonyms: where it comes from, what is refused, what may be told of it.
+
+A key is base64 of at least 32 random bytes, in ``EPC_RELEASE_KEY`` or in a private file (mode 0600)
+named by ``EPC_RELEASE_KEY_FILE``. It is never printed, logged or pickled: tasks take it from their
+own environment. Only ``key_id`` is ever published.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import hmac
+import os
+import stat
+from collections.abc import Mapping
+from itertools import pairwise
+from pathlib import Path
+from typing import NoReturn
+
+from epc_release.errors import ReleaseError
+
+KEY_VARIABLE, FILE_VARIABLE = "EPC_RELEASE_KEY", "EPC_RELEASE_KEY_FILE"
+MINIMUM_BYTES = 32
+# 32 random bytes have 30 distinct values on average; fewer than 16 never happens by chance.
+MINIMUM_DISTINCT = 16
+# Below this length, bytes that are all printable are a pass phrase and not a random key.
+TEXT_BYTES = 64
+
+
+class Keyring:
+    """Holds one secret key and gives out what is made from it; shows and pickles nothing."""
+
+    __slots__ = ("__secret",)
+
+    def __init__(self, secret: bytes, place: str = "memory") -> None:
+        """Raises E161, naming ``place``, if ``secret`` is short or guessable."""
+        problem = _weakness(secret)
+        if problem:
+            raise ReleaseError("E161", place=place, problem=problem)
+        self.__secret = secret
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] | None = None) -> Keyring:
+        """The key of this process's environment. Raises E160 to E163."""
+        given = os.environ if environment is None else environment
+        text, file = given.get(KEY_VARIABLE, ""), given.get(FILE_VARIABLE, "")
+        if text and file:
+            raise ReleaseError("E163")
+        if text:
+            return cls(_decode(text, KEY_VARIABLE), KEY_VARIABLE)
+        if file:
+            return cls(_decode(_read_private(Path(file)), file), file)
+        raise ReleaseError("E160")
+
+    @property
+    def key_id(self) -> str:
+        """First 8 hex digits of HMAC-SHA-256(key, "key-id"): tells keys apart and nothing else."""
+        return self._derive("key-id")[:8]
+
+    def pseudonym_key(self, kind: str) -> str:
+        """The key of one kind of identifier: 64 hex digits, one HMAC block, never to be shown.
+
+        HMAC-SHA-256(key, "pseudonym:" + kind). A pseudonym is the first 32 hex digits of
+        HMAC-SHA-256(this key's ASCII bytes, the identifier in UTF-8).
+        """
+        return self._derive(f"pseudonym:{kind}")
+
+    def _derive(self, purpose: str) -> str:
+        return hmac.new(self.__secret, purpose.encode(), hashlib.sha256).hexdigest()
+
+    def __repr__(self) -> str:
+        return f"<Keyring {self.key_id}>"
+
+    def __reduce_ex__(self, protocol: object) -> NoReturn:
+        raise TypeError("a Keyring is never pickled or copied: each process reads its own key")
+
+
+def _decode(text: str, place: str) -> bytes:
+    compact = "".join(text.split())
+    standard = compact.replace("-", "+").replace("_", "/")
+    try:
+        return base64.b64decode(standard + "=" * (-len(standard) % 4), validate=True)
+    except (binascii.Error, ValueError):
+        raise ReleaseError("E161", place=place, problem="it is not base64") from None
+
+
+def _read_private(path: Path) -> str:
+    try:
+        mode = path.stat().st_mode
+        if not stat.S_ISREG(mode):
+            raise ReleaseError("E162", file=path, problem="it is not a file")
+        if stat.S_IMODE(mode) & (stat.S_IRWXG | stat.S_IRWXO):
+            problem = f"its mode is {stat.S_IMODE(mode):04o}, so others may read it"
+            raise ReleaseError("E162", file=path, problem=problem)
+        return path.read_text(encoding="ascii")
+    except OSError as error:
+        raise ReleaseError(
+            "E162", file=path, problem=error.strerror or "it is unreadable"
+        ) from None
+    except UnicodeDecodeError:
+        raise ReleaseError("E161", place=path, problem="it is not base64") from None
+
+
+def _weakness(secret: bytes) -> str | None:
+    """Why a key is guessable, or None; says nothing of its content."""
+    if len(secret) < MINIMUM_BYTES:
+        return f"it has {len(secret)} bytes, and at least {MINIMUM_BYTES} are needed"
+    steps = {(after - before) % 256 for before, after in pairwise(secret)}
+    if min(len(set(secret)), len(steps)) < MINIMUM_DISTINCT:
+        return "its bytes repeat or follow a pattern, so it is not random"
+    if any(secret[:period] * (len(secret) // period) == secret for period in _periods(secret)):
+        return "it repeats itself, so it is not random"
+    if len(secret) < TEXT_BYTES and all(32 <= byte < 127 for byte in secret):
+        return "it is readable text and not random bytes"
+    return None
+
+
+def _periods(secret: bytes) -> list[int]:
+    return [n for n in range(1, min(MINIMUM_BYTES, len(secret))) if len(secret) % n == 0]

@@ -1,0 +1,223 @@
+"""Policies: who may be in a release and what may be told, read from a TOML file and checked.
+
+Deny by default: every column of every table of the register, those that only the extract has
+included, is named exactly once. Whatever is wrong with a policy stops before any data is read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from difflib import get_close_matches
+from hashlib import sha256
+from pathlib import Path
+from typing import NoReturn
+
+from epc_release.anonymise.document import Document, Section, read_document
+from epc_release.anonymise.recordrules import RecordRule, read_record_rules
+from epc_release.anonymise.rules import RULES, Reading, Rule
+from epc_release.anonymise.rules.base import MisfitError
+from epc_release.anonymise.rules.generalise import Generalise
+from epc_release.anonymise.rules.plain import Keep
+from epc_release.anonymise.rules.pseudonym import Pseudonymise
+from epc_release.errors import ReleaseError
+from epc_release.schemas.register import Register
+from epc_release.schemas.table import Field
+
+POLICIES = Path(__file__).parent / "policies"
+# What a column is to somebody who wants to recognise a record (disclosure.md, "Differencing").
+CLASSES = ("identifier", "key", "sensitive", "other")
+
+
+@dataclass(frozen=True)
+class FieldRule:
+    """What happens to one column: the rule, the column's class and the reason."""
+
+    column: str
+    rule: Rule
+    column_class: str
+    why: str
+    line: int
+
+
+@dataclass(frozen=True)
+class Policy:
+    """A checked policy. ``tables`` maps table -> column -> its rule; ``records`` are in order.
+
+    ``sha256`` is of the file's bytes, and where hierarchies are used of these and their hashes.
+    """
+
+    name: str
+    register: str
+    title: str
+    description: str
+    access: str  # "registered" or "open"
+    approved_by: str | None
+    contains_personal_data: bool
+    requires_control: bool
+    records: tuple[RecordRule, ...]
+    tables: Mapping[str, Mapping[str, FieldRule]]
+    sha256: str
+
+    @property
+    def needs_key(self) -> bool:
+        """Whether a secret key for pseudonyms must be given."""
+        return any(
+            isinstance(field.rule, Pseudonymise)
+            for fields in self.tables.values()
+            for field in fields.values()
+        )
+
+    @property
+    def reasons(self) -> dict[str, str]:
+        """Record rule id -> its coarse public reason, ``out-of-scope`` or ``withheld``."""
+        return {rule.id: rule.reason for rule in self.records}
+
+    @property
+    def max_age(self) -> timedelta | None:
+        """How old the suppression list may be at the cut-off (the strictest of its rules)."""
+        return min((rule.max_age for rule in self.records if rule.max_age), default=None)
+
+
+def load_policy(name_or_path: str | Path, register: Register) -> Policy:
+    """The policy of that name for the register, or the one in that ``.toml`` file.
+
+    Raises E140 to E147, naming file and line.
+    """
+    path = _path(str(name_or_path), register.name)
+    document = read_document(path, str(name_or_path))
+    top = document.top()
+    if (named := top.text("register")) != register.name:
+        top.wrong("register", f"this policy is for register {named}, not {register.name}")
+    personal = top.flag("contains_personal_data")
+    tables = _read_fields(document, register, personal)
+    policy = Policy(
+        name=top.text("name"),
+        register=named,
+        title=top.text("title"),
+        description=" ".join(top.text("description").split()),
+        access=top.text("access", ("registered", "open")),
+        approved_by=top.text("approved_by") if "approved_by" in top else None,
+        contains_personal_data=personal,
+        requires_control=top.flag("requires_control", False),
+        records=read_record_rules(document, register),
+        tables=tables,
+        sha256=_hash(document, tables),
+    )
+    if policy.access == "open" and personal and not policy.approved_by:
+        top.wrong("access", "open access to personal data needs approved_by: who approved it")
+    top.done()
+    return policy
+
+
+def policy_names(register: str) -> tuple[str, ...]:
+    """The policies that come with the package for a register."""
+    return tuple(sorted(path.stem for path in (POLICIES / register).glob("*.toml")))
+
+
+def _path(given: str, register: str) -> Path:
+    if given.endswith(".toml") or "/" in given:
+        return Path(given)
+    names = policy_names(register)
+    if given not in names:
+        problem = f"register {register} has the policies {', '.join(names) or '(none)'}"
+        raise ReleaseError("E140", policy=given, problem=problem)
+    return POLICIES / register / f"{given}.toml"
+
+
+def _read_fields(
+    document: Document, register: Register, personal: bool
+) -> dict[str, dict[str, FieldRule]]:
+    found: dict[str, dict[str, FieldRule]] = {table.name: {} for table in register.tables}
+    for section in document.sections("fields"):
+        tables, names = section.texts("tables"), section.texts("columns")
+        rule = section.text("rule", tuple(RULES))
+        column_class, why = section.text("class", CLASSES), section.text("why")
+        settings = section.left()
+        for table in tables:
+            if table not in found:
+                _unknown(section, "table", table, tuple(found))
+            for column in names:
+                field = _named(section, found[table], register, table, column)
+                own = Section(document, f"rule {rule}", settings, section.line)
+                made = _make(own, rule, table, field, register)
+                own.done()
+                if not personal and column_class == "identifier" and isinstance(made, Keep):
+                    problem = "an identifier is not kept where contains_personal_data is false"
+                    _misfit(section, rule, table, column, problem)
+                line = section.line_of(column)
+                found[table][column] = FieldRule(column, made, column_class, why, line)
+    _refuse_unnamed(document, register, found)
+    return found
+
+
+def _named(
+    section: Section,
+    found: Mapping[str, FieldRule],
+    register: Register,
+    table: str,
+    column: str,
+) -> Field:
+    schema = register.table(table).schema
+    if column not in schema.by_name:
+        _unknown(section, f"column of table {table} called", column, schema.names)
+    if column in found:
+        raise ReleaseError(
+            "E142",
+            file=section.document.name,
+            line=section.line_of(column),
+            column=column,
+            table=table,
+            first=found[column].line,
+        )
+    return schema.by_name[column]
+
+
+def _make(section: Section, rule: str, table: str, field: Field, register: Register) -> Rule:
+    try:
+        return RULES[rule](Reading(section, field, register))
+    except MisfitError as misfit:
+        _misfit(section, rule, table, field.name, str(misfit))
+
+
+def _misfit(section: Section, rule: str, table: str, column: str, problem: str) -> NoReturn:
+    raise ReleaseError(
+        "E146",
+        file=section.document.name,
+        line=section.line_of(column),
+        rule=rule,
+        table=table,
+        column=column,
+        problem=problem,
+    ) from None
+
+
+def _unknown(section: Section, kind: str, name: str, known: tuple[str, ...]) -> NoReturn:
+    near = get_close_matches(name, known, 1)
+    raise ReleaseError(
+        "E143",
+        file=section.document.name,
+        line=section.line_of(name),
+        kind=kind,
+        name=name,
+        hint=f" (is it {near[0]}?)" if near else "",
+    )
+
+
+def _refuse_unnamed(
+    document: Document, register: Register, found: Mapping[str, Mapping[str, FieldRule]]
+) -> None:
+    for table in register.tables:
+        unnamed = [name for name in table.schema.names if name not in found[table.name]]
+        if unnamed:
+            columns = ", ".join(unnamed)
+            raise ReleaseError("E144", file=document.name, table=table.name, columns=columns)
+
+
+def _hash(document: Document, tables: Mapping[str, Mapping[str, FieldRule]]) -> str:
+    rules = (field.rule for fields in tables.values() for field in fields.values())
+    used = {
+        rule.hierarchy.sha256 for rule in rules if isinstance(rule, Generalise) and rule.hierarchy
+    }
+    return sha256(document.raw + "".join(sorted(used)).encode()).hexdigest()

@@ -1,0 +1,119 @@
+"""The suppression list: who opted out of publication, and who opted back in.
+
+CSV in UTF-8, header ``certificate_number,event,time``; event ``opt_out`` or ``opt_in``; RFC 3339
+time with an offset. The newest event of a certificate wins. An opt-out counts whenever it was
+received, after the cut-off included; an opt-in only at or before it. At equal times the opt-out
+wins.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from hashlib import sha256
+from pathlib import Path
+
+import polars as pl
+
+from epc_release.anonymise.lines import Line, read_lines
+from epc_release.errors import ReleaseError
+
+HEADER = ("certificate_number", "event", "time")
+OPT_OUT, OPT_IN = "opt_out", "opt_in"
+_RFC3339 = re.compile(r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}:\d{2}(\.\d{1,9})?([Zz]|[+-]\d{2}:\d{2})")
+_SEPARATORS = re.compile(r"[-\s]")
+
+
+@dataclass(frozen=True)
+class SuppressionList:
+    """A list as it counts at one cut-off.
+
+    ``opted_out``: canonical keys to exclude (String, distinct, sorted, named ``key``). ``events``
+    counts lines, ``certificates`` distinct keys, ``repeated`` lines that say the same as another.
+    """
+
+    opted_out: pl.Series
+    events: int
+    certificates: int
+    repeated: int
+    as_of: datetime | None
+    sha256: str
+
+    def __repr__(self) -> str:
+        return f"<SuppressionList: {self.events} events>"
+
+
+def read_suppressions(
+    path: Path,
+    cutoff: datetime,
+    as_of: datetime | None = None,
+    max_age: timedelta | None = None,
+) -> SuppressionList:
+    """Read a list as it counts at ``cutoff`` (aware). ``as_of`` (aware) is when it was complete.
+
+    Raises E150 for a line that is not understood, E151 if the list was more than ``max_age`` old at
+    the cut-off, E152 if ``max_age`` is given and nothing says how old it is.
+    """
+    if max_age is not None:
+        _check_age(path, cutoff, as_of, max_age)
+    newest: dict[str, tuple[datetime, bool]] = {}
+    seen: set[tuple[str, str, datetime]] = set()
+    certificates: set[str] = set()
+    events = repeated = 0
+    for line in read_lines(path, HEADER, "E150"):
+        key, event, time = _event(line)
+        events += 1
+        repeated += (key, event, time) in seen
+        seen.add((key, event, time))
+        certificates.add(key)
+        if event == OPT_OUT or time <= cutoff:
+            # True sorts after False, so at equal times the opt-out is the newest.
+            newest[key] = max(newest.get(key, (time, False)), (time, event == OPT_OUT))
+    out = sorted(key for key, (_, opted_out) in newest.items() if opted_out)
+    return SuppressionList(
+        opted_out=pl.Series("key", out, dtype=pl.String),
+        events=events,
+        certificates=len(certificates),
+        repeated=repeated,
+        as_of=as_of,
+        sha256=sha256(path.read_bytes()).hexdigest(),
+    )
+
+
+def canonical_key(values: pl.Expr) -> pl.Expr:
+    """Keys as they are compared: lower case, without hyphens and blanks."""
+    return values.cast(pl.String).str.to_lowercase().str.replace_all(r"[-\s]", "")
+
+
+def unknown_keys(suppressions: SuppressionList, known: pl.Series) -> int:
+    """How many opted-out keys are not among ``known`` (canonical keys of the register)."""
+    return int((~suppressions.opted_out.is_in(known.implode())).sum())
+
+
+def _event(line: Line) -> tuple[str, str, datetime]:
+    key = _SEPARATORS.sub("", line.cells[0]).lower()
+    event, time = line.cells[1].strip().lower(), line.cells[2].strip()
+    if not key:
+        line.wrong("the certificate number is missing")
+    if event not in (OPT_OUT, OPT_IN):
+        line.wrong(f"the event must be {OPT_OUT} or {OPT_IN}")
+    if not _RFC3339.fullmatch(time):
+        line.wrong("the time must be RFC 3339 with a zone, such as 2026-03-31T23:59:00+01:00")
+    try:
+        return key, event, datetime.fromisoformat(time.upper())
+    except ValueError:
+        line.wrong("there is no such time")
+
+
+def _check_age(path: Path, cutoff: datetime, as_of: datetime | None, limit: timedelta) -> None:
+    if as_of is None:
+        raise ReleaseError("E152", file=path)
+    if cutoff - as_of > limit:
+        raise ReleaseError(
+            "E151",
+            file=path,
+            as_of=as_of.isoformat(),
+            cutoff=cutoff.isoformat(),
+            max_age=f"{limit.total_seconds() / 3600:g}",
+        )
