@@ -24,6 +24,7 @@ _READ = 1 << 20  # bytes; small enough for the processor's cache
 _RECORD = re.compile(rb"[^\r\n]")
 _TEXT = pa.string()
 _CATEGORY = pa.dictionary(pa.int32(), pa.string())
+_LAST: dict[tuple[Path | None, int, int], cut.Records] = {}
 
 
 @dataclass(frozen=True)
@@ -245,12 +246,28 @@ def _check_lengths(data: bytes, chunk: Chunk) -> None:
 
 def line_numbers(chunk: Chunk, numbers: Sequence[int]) -> list[int]:
     """Physical lines (from 1, of the text) on which these records of a chunk begin."""
-    found = cut.records(read_bytes(chunk), _shape(chunk.part).delimiter.encode())
+    found = _records(chunk)
     return [chunk.first_line + int(found.lines[number]) for number in numbers]
 
 
 def raw_records(chunk: Chunk, numbers: Sequence[int]) -> list[str]:
     """The text of these records as it stands, without line end."""
-    data = read_bytes(chunk)
-    found = cut.records(data, _shape(chunk.part).delimiter.encode())
-    return [data[found.starts[n] : found.ends[n]].decode("utf-8") for n in numbers]
+    found = _records(chunk)
+    if not numbers or chunk.path is None:
+        return []
+    texts = []
+    with chunk.path.open("rb") as stream:
+        for number in numbers:
+            start = int(found.starts[number])
+            stream.seek(chunk.offset + start)
+            texts.append(stream.read(int(found.ends[number]) - start).decode("utf-8"))
+    return texts
+
+
+def _records(chunk: Chunk) -> cut.Records:
+    """Where the records of a chunk stand; the last answer is kept, for it is asked for twice."""
+    place = (chunk.path, chunk.offset, chunk.length)
+    if place not in _LAST:
+        _LAST.clear()
+        _LAST[place] = cut.records(read_bytes(chunk), _shape(chunk.part).delimiter.encode())
+    return _LAST[place]

@@ -31,9 +31,12 @@ class Records:
 def count_lines(data: bytes, end: int | None = None) -> int:
     """How many line ends ``data`` has before ``end``: LF, CRLF and lone CR count one each."""
     stop = len(data) if end is None else end
-    lines = data.count(b"\n", 0, stop)
+    codes = np.frombuffer(data, np.uint8, stop)
+    starts = range(0, stop, _STRETCH)
+    lines = sum(int(np.count_nonzero(codes[i : i + _STRETCH] == _LF)) for i in starts)
     if data.find(b"\r", 0, stop) >= 0:
-        lines += data.count(b"\r", 0, stop) - data.count(b"\r\n", 0, stop)
+        returns = _positions(codes, _CR)
+        lines += int(np.count_nonzero(codes[np.minimum(returns + 1, stop - 1)] != _LF))
     return lines
 
 
@@ -44,7 +47,7 @@ def quotes(data: bytes, delimiters: bytes) -> Positions:
     counts as closing and opening again, which changes nothing for what is outside quotes.
     """
     codes = np.frombuffer(data, np.uint8)
-    found = _positions(codes)
+    found = _positions(codes, _QUOTE)
     opening = found[0::2]
     before = codes[opening - 1]  # of position 0 this is the last byte, and not used
     begins = (before == _LF) | (before == _CR)
@@ -56,12 +59,12 @@ def quotes(data: bytes, delimiters: bytes) -> Positions:
     return found if bool(np.all(begins | doubled)) else _walk(data, found.tolist(), delimiters)
 
 
-def _positions(codes: npt.NDArray[np.uint8]) -> Positions:
-    """Where quotes stand, found in stretches that fit the processor's cache."""
+def _positions(codes: npt.NDArray[np.uint8], code: int) -> Positions:
+    """Where an octet stands, found in stretches that fit the processor's cache."""
     if len(codes) <= _STRETCH:
-        return np.flatnonzero(codes == _QUOTE)
+        return np.flatnonzero(codes == code)
     starts = range(0, len(codes), _STRETCH)
-    return np.concatenate([np.flatnonzero(codes[i : i + _STRETCH] == _QUOTE) + i for i in starts])
+    return np.concatenate([np.flatnonzero(codes[i : i + _STRETCH] == code) + i for i in starts])
 
 
 def _walk(data: bytes, found: list[int], delimiters: bytes) -> Positions:
@@ -108,10 +111,12 @@ def is_open(marks: Positions) -> bool:
 def line_ends(data: bytes) -> Positions:
     """Positions of the bytes that end physical lines; of CRLF it is the LF."""
     codes = np.frombuffer(data, np.uint8)
-    found: Positions = np.flatnonzero((codes == _LF) | (codes == _CR))
-    following = codes[np.minimum(found + 1, len(codes) - 1)]
-    kept: Positions = found[(codes[found] == _LF) | (following != _LF)]
-    return kept
+    feeds = _positions(codes, _LF)
+    if data.find(b"\r") < 0:
+        return feeds
+    returns = _positions(codes, _CR)
+    alone = returns[codes[np.minimum(returns + 1, len(codes) - 1)] != _LF]
+    return np.union1d(feeds, alone) if len(alone) else feeds
 
 
 def outside(ends: Positions, marks: Positions) -> Positions:
