@@ -48,7 +48,7 @@ class ReleaseError(Exception):
     protected values.
     """
 
-    def __init__(self, code: str, **details: object) -> None:
+    def __init__(self, code: str, /, **details: object) -> None:
         self.problem = catalogue()[code]
         self.details = details
         super().__init__(code, details)

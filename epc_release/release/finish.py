@@ -66,8 +66,7 @@ def finish(task: FinishTask) -> Finished:
         rows, issues = _drop(context, task, plan, rows, issues)
     _validate(plan, rows)
     label = plan.partition or NO_PARTITION
-    order = (label, *((YEAR,) if plan.table.parent else ()), *plan.sort)
-    rows = rows.sort([pl.col(name).cast(_sortable(rows, name)) for name in dict.fromkeys(order)])
+    rows = _sorted(plan, rows, label)
     runs = _runs(plan, rows, label)
     store = context.folder("fragments") / f"{task.number}.deflate"
     with store.open("wb") as sink:
@@ -130,6 +129,13 @@ def _blocks(csv: Sequence[PartitionCsv]) -> Iterator[list[PartitionCsv]]:
         block.append(part)
     if block:
         yield block
+
+
+def _sorted(plan: TablePlan, rows: pl.DataFrame, label: str) -> pl.DataFrame:
+    """By partition (missing last, as partitions are listed), then by the published sort columns."""
+    order = dict.fromkeys((label, *((YEAR,) if plan.table.parent else ()), *plan.sort))
+    keys = [pl.col(name).cast(_sortable(rows, name)) for name in order]
+    return rows.sort(keys, nulls_last=[name == label for name in order])
 
 
 def _sortable(frame: pl.DataFrame, name: str) -> pl.DataType:

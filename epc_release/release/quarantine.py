@@ -68,7 +68,7 @@ def gather(
         pl.scan_parquet(found)
         .join(places.lazy(), on="chunk", how="left")
         .with_columns(row=pl.col("row") + pl.col("before"))
-        .select(SCHEMA)
+        .select(list(SCHEMA))
     )
     tables = pl.scan_parquet(found).select(pl.col("table").unique()).collect().to_series()
     for table in tables.sort():

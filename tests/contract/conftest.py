@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
@@ -147,47 +148,72 @@ def advice(parents: pl.DataFrame) -> pl.DataFrame:
     )
 
 
+@dataclass(frozen=True)
+class Shape:
+    """What a policy may drop: partition column, year column, the child's reference."""
+
+    partition: str | None = "local_authority"
+    year: str | None = "lodged"
+    referring: bool = True
+
+
 def write_table(
-    root: Path, store: Path, name: str, frame: pl.DataFrame, inherited: tuple[str, ...] = ()
+    root: Path,
+    store: Path,
+    name: str,
+    frame: pl.DataFrame,
+    shape: Shape,
+    inherited: tuple[str, ...] = (),
 ) -> tuple[TableFacts, TableCsv]:
     """Write a table's parts and fragments."""
     table = REGISTER.table(name)
-    names = [column for column in table.schema.names if column not in inherited]
-    year = (
-        pl.col("__year")
-        if "__year" in frame.columns
-        else year_label("lodged", frame.schema["lodged"])
-    )
-    order = ["local_authority", "__year", *table.schema.primary_key]
-    frame = frame.with_columns(year.alias("__year")).sort(order, nulls_last=True)
+    schema = table.schema
+    if not shape.referring:
+        told = {k: v for k, v in schema.descriptor.items() if k != "foreignKeys"}
+        schema = TableSchema(told)
+    names = tuple(column for column in schema.names if column not in inherited)
+    frame = placed(frame, shape).sort("__place", "__year", *schema.primary_key, nulls_last=True)
     with store.open("wb") as sink:
-        csvs = compress_partitions(frame, names, _runs(frame), sink, store=str(store))
-    target, start, parts = arrow_schema(table.schema), 0, []
+        csvs = compress_partitions(frame, names, runs(frame), sink, store=str(store))
+    target, start, parts = arrow_schema(schema), 0, []
     for csv in csvs:
-        path = part_path(name, "local_authority", csv.value)
+        path = part_path(name, shape.partition, csv.value)
         rows = to_arrow(frame.slice(start, csv.rows), target)
         parts.append(write_part(root, path, rows, content_sha256=csv.content_sha256))
         start += csv.rows
     facts = TableFacts(
         name,
-        table.schema,
+        schema,
         TableLedger(read=frame.height + 7, published=frame.height, excluded={"opt-out": 7}),
         tuple(parts),
-        (Issue(name, table.schema.names[-1], "not-parsed", "error", 3),),
+        (Issue(name, schema.names[-1], "not-parsed", "error", 3),),
         inherited,
-        "local_authority",
-        "lodged",
+        shape.partition,
+        shape.year,
     )
-    return facts, TableCsv(table, tuple(names), tuple(csvs), "local_authority", "lodged")
+    return facts, TableCsv(table, names, tuple(csvs), shape.partition, shape.year)
 
 
-def _runs(frame: pl.DataFrame) -> list[Run]:
+def placed(frame: pl.DataFrame, shape: Shape) -> pl.DataFrame:
+    """With the partition and the year that each row is written to."""
+    if shape.year is None:
+        year = pl.lit("unknown")
+    elif "__year" in frame.columns:
+        year = pl.col("__year")
+    else:
+        year = year_label("lodged", frame.schema["lodged"])
+    place = pl.lit(None, pl.String) if shape.partition is None else pl.col(shape.partition)
+    return frame.with_columns(year.alias("__year"), place.alias("__place"))
+
+
+def runs(frame: pl.DataFrame) -> list[Run]:
+    """The years of each partition of a sorted frame."""
     found: list[Run] = []
-    for row, place in enumerate(frame.select("local_authority", "__year").iter_rows()):
-        if found and (found[-1].value, found[-1].year) == place:
+    for row, (value, year) in enumerate(frame.select("__place", "__year").iter_rows()):
+        if found and (found[-1].value, found[-1].year) == (value, year):
             found[-1] = replace(found[-1], stop=row + 1)
         else:
-            found.append(Run(*place, row, row + 1))
+            found.append(Run(value, year, row, row + 1))
     return found
 
 
@@ -202,15 +228,16 @@ def build_release(tmp_path: Path) -> Build:
         folder: Path,
         parents: pl.DataFrame | None = None,
         children: pl.DataFrame | None = None,
-        **changes: object,
+        **dropped: Any,
     ) -> ReleaseFacts:
+        shape = Shape(**dropped)
         parents = homes() if parents is None else parents
         children = advice(parents) if children is None else children
         store = tmp_path / f"store-{folder.name}"
         store.mkdir()
-        first, first_csv = write_table(folder, store / "1", "homes", parents)
+        first, first_csv = write_table(folder, store / "1", "homes", parents, shape)
         second, second_csv = write_table(
-            folder, store / "2", "advice", children, ("local_authority",)
+            folder, store / "2", "advice", children, shape, ("local_authority",)
         )
         schemas = {table.name: table.schema for table in (first, second)}
         plan = plan_archives(
@@ -228,7 +255,6 @@ def build_release(tmp_path: Path) -> Build:
             version="0.0.0",
             synthetic=True,
         )
-        facts = replace(facts, **changes)  # type: ignore[arg-type]
         describe(facts, folder)
         return facts
 

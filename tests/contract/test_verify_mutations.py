@@ -15,13 +15,15 @@ import pyarrow.parquet as pq
 import pytest
 
 from epc_release.errors import ReleaseError
+from epc_release.manifests.facts import ReleaseFacts
 from epc_release.manifests.reader import FolderReader
 from epc_release.manifests.verify import verify
 
 FIRST = "parquet/homes/local_authority=E06000001/part-0.parquet"
 SECOND = "parquet/homes/local_authority=W06000001/part-0.parquet"
 PLACE = "csv/home-E06000001-Hartlepool.zip"
-Mutation = Callable[[Path], None]
+Mutation = Callable[[Path], object]
+Build = Callable[..., ReleaseFacts]
 
 
 def codes(folder: Path, *, deep: bool = False) -> list[str]:
@@ -340,3 +342,40 @@ def test_it_reads_through_any_reader(small_release: Path) -> None:
 def test_a_file_that_is_listed_and_gone(small_release: Path) -> None:
     (small_release / "csv" / "lost.zip").symlink_to("nowhere")
     assert codes(small_release) == ["E703"]
+
+
+@pytest.mark.parametrize(
+    ("dropped", "archives", "forged"),
+    [
+        ({"partition": None}, 4, "csv/home-2020.zip"),
+        ({"year": None}, 4, PLACE),
+        ({"partition": None, "year": None}, 1, "csv/home-all.zip"),
+        ({"referring": False}, 7, PLACE),
+    ],
+)
+def test_releases_of_policies_that_drop_more(
+    tmp_path: Path, build_release: Build, dropped: dict[str, Any], archives: int, forged: str
+) -> None:
+    folder = tmp_path / "r"
+    facts = build_release(folder, **dropped)
+    assert len(facts.archives) == archives
+    assert codes(folder, deep=True) == []
+    rewrite_member(
+        folder / forged, "recommendations.csv", lambda data: data.replace(b"step", b"stop")
+    )
+    reseal(folder)
+    assert codes(folder) == []
+    assert "E713" in codes(folder, deep=True)
+
+
+def test_advice_of_another_year_in_one_archive_alone(tmp_path: Path, build_release: Build) -> None:
+    """Where a child's year cannot be told, archives are still compared with each other."""
+    folder = tmp_path / "r"
+    build_release(folder, referring=False)
+    rewrite_member(
+        folder / "csv/home-2020.zip",
+        "recommendations.csv",
+        lambda data: data.replace(b"step", b"stop"),
+    )
+    reseal(folder)
+    assert codes(folder, deep=True) == ["E713"]

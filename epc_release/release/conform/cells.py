@@ -98,7 +98,12 @@ class _Column:
         rows = where.arg_true()
         values = rows if self.places is None else self.places.gather(rows)
         return pl.DataFrame(
-            {"__row": rows, "__column": column, "__code": code, "__raw": self.values.gather(values)},
+            {
+                "__row": rows,
+                "__column": column,
+                "__code": code,
+                "__raw": self.values.gather(values),
+            },
             schema=RAW,
         )
 

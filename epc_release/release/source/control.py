@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -158,6 +159,17 @@ def _time(value: object, where: str) -> datetime:
     if not isinstance(value, str) or not _RFC3339.fullmatch(value):
         raise ValueError(f"{where} must be a time like 2026-05-01T00:00:00+01:00")
     return datetime.fromisoformat(value.upper())
+
+
+def as_told(control: Control, part: Part, register: Register) -> Part:
+    """A part as of the dialect that the control file names, where that reads its header alike."""
+    for dialect in register.dialects:
+        if (dialect.dialect, dialect.table) == (control.dialect, part.table):
+            spellings = {name.casefold(): our for name, our in dialect.columns.items()}
+            pairs = zip(part.header, part.match.columns, strict=True)
+            if all(spellings.get(name.strip().casefold()) == our for name, our in pairs):
+                return replace(part, match=replace(part.match, dialect=dialect))
+    return part
 
 
 def check_files(control: Control, parts: Collection[Part]) -> None:

@@ -69,6 +69,7 @@ def discover(
     if not parts:
         raise ReleaseError("E202", source=", ".join(spec.place for spec in specs))
     if told:
+        parts = [control.as_told(told, part, register) for part in parts]
         control.check_files(told, parts)
     parts.sort(key=lambda part: (part.name, part.location.key))
     return Inventory(tuple(parts), told, seen, tuple(sorted(ignored)))

@@ -142,7 +142,7 @@ def _canary(
     mail = f"{token}@example.org"
     if known.type in ("number", "integer"):
         digits = int(salt(token)) % 10**8
-        text = f"7{digits:08}" if known.type == "integer" else f"71{digits % 10**3}.{digits:08}1"
+        text = f"7{digits:08}7" if known.type == "integer" else f"71{digits % 10**3}.{digits:08}1"
         return text, [text]
     if masked:
         return f"Ring Mr {word} on 07700 9009{number % 100:02}, or write to {mail}", [word, mail]

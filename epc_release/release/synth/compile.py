@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
@@ -106,7 +107,7 @@ class Compiler:
             case "moment":
                 return Moment(payload["of"], payload["date_only"])
             case "lag":
-                lags = value_table(*weighted(payload["days"], self._parts()))
+                lags = value_table(*weighted(payload["days"], self._parts))
                 return Lagged(payload["of"], self.calendar.lodged.words, lags)
         return self._band(name, payload, made)
 
@@ -131,7 +132,7 @@ class Compiler:
                 return number_table({**default, **settings})
             case "date":
                 return self.calendar.lodged
-        return value_table(*weighted(settings, self._parts(), default))
+        return value_table(*weighted(settings, self._parts, default))
 
     def _case_of(self, spec: ColumnSpec, made: Mapping[str, Column]) -> Codes | None:
         if spec.given is None:
@@ -163,6 +164,7 @@ class Compiler:
         unreadable = tuple((str(text), self.spec.faults["unreadable_share"]) for text in bad)
         return (*spec.odd, *missing, *unreadable)
 
+    @cached_property
     def _parts(self) -> dict[str, tuple[str, ...]]:
         return parts_of(self.spec.parts)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 import numpy.typing as npt
@@ -68,7 +69,7 @@ class _Hand:
 def lay_out(
     seed: int, spec: SynthSpec, table: str, cases: Sequence[CaseSpec], first: int, size: int
 ) -> Layout:
-    """The layout of ``size`` rows from number ``first`` on; the first chunk carries the canaries."""
+    """The layout of ``size`` rows from number ``first`` on; the first chunk has the canaries."""
     rng = generator(seed, table, "layout", first)
     hand = _Hand(rng.permutation(size))
     planted = _plant(hand, cases, size) if first == 0 else ([], {})
@@ -92,7 +93,7 @@ def lay_out(
     return Layout(
         certificates=certificates,
         canaries=np.array(canaries, dtype=np.int64),
-        excluded_canaries=np.array(sum(case_canaries.values(), []), dtype=np.int64),
+        excluded_canaries=np.array(list(chain(*case_canaries.values())), dtype=np.int64),
         cases={
             name: np.concatenate([np.array(case_canaries.get(name, []), dtype=np.int64), rows])
             for name, rows in found.items()
@@ -104,7 +105,6 @@ def lay_out(
         returned=returned,
         unreadable=unreadable,
     )
-
 
 
 def _plant(

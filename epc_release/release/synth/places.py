@@ -1,4 +1,4 @@
-"""Where the properties of a synthetic register stand: places with real codes, invented postcodes."""
+"""Where the properties of a synthetic register stand: real codes, invented postcodes."""
 
 from __future__ import annotations
 
@@ -59,8 +59,8 @@ class Places:
         if name == "nation":
             nations = self.settings["nations"]
             return words([nations.get(code[:1]) for code in self.codes])
-        attribute = self.codelist.attributes.get(name, {})
-        return words([attribute.get(code) for code in self.codes])
+        attributes = self.codelist.attributes
+        return words([attributes.get(code, {}).get(name) for code in self.codes])
 
     def postcodes(self, properties: int) -> npt.NDArray[np.uint64]:
         """How many postcodes each place has, for so many properties in the whole register."""
@@ -96,9 +96,13 @@ class Places:
 
 def choose_places(codelist: CodeList, settings: Mapping[str, Any], rows: int) -> Places:
     """Places for so many certificates: fewer rows, fewer places; ended codes are left out."""
-    ended = codelist.attributes.get("end", {})
+    attributes = codelist.attributes
     current = [
-        code for code in codelist.names if code[:1] in settings["nations"] and code not in ended
+        code
+        for code in codelist.names
+        if code[:1] in settings["nations"]
+        and attributes.get(code, {}).get("type") in settings["types"]
+        and "end" not in attributes.get(code, {})
     ]
     first = [code for code in settings["first"] if code in current]
     others = sorted(set(current) - set(first), key=lambda code: int(salt("order", code)))

@@ -23,7 +23,6 @@ class Population:
     """The properties of one table. ``blocks`` sites have many flats under one reference number."""
 
     seed: int
-    number: int
     table: str
     properties: int
     blocks: int
@@ -44,18 +43,19 @@ class Population:
         site[in_block] = below(hashed(flats, key[1]), max(1, self.blocks)) + np.uint64(
             self.properties
         )
-        for row, number in alone.items():
-            dwelling[row] = site[row] = self.properties + self.blocks + number
+        for row, nth in alone.items():
+            dwelling[row] = site[row] = self.properties + self.blocks + nth
         in_block[list(alone)] = False
-        place = self.places.slots[ranks(site, salt(self.seed, self.table, "place"))]
+        codes = self.places.slots[ranks(site, salt(self.seed, self.table, "place"))]
+        place = codes.astype(np.uint64)
         postcodes = self.places.postcodes(self.properties)[place]
         number = below(hashed(site, salt(self.seed, self.table, "postcode")), postcodes)
         return {
             "certificate": certificates,
             "property": dwelling,
             "site": site,
-            "postcode": (place.astype(np.uint64) << np.uint64(32)) | number,
-            "place": place.astype(np.uint64),
+            "postcode": np.asarray((place << np.uint64(32)) | number, dtype=np.uint64),
+            "place": place,
             "assessor": below(hashed(certificates, key[2]), _ASSESSORS),
             "block": in_block.astype(np.uint64),
         }

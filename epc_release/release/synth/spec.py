@@ -108,6 +108,13 @@ def load_spec(register: Register) -> SynthSpec:
 
 def parse_spec(register: Register, data: Mapping[str, Any]) -> SynthSpec:
     """The spec in a parsed file. Raises E181."""
+    try:
+        return _parsed(register, data)
+    except KeyError as error:
+        raise ReleaseError("E181", register=register.name, place=error.args[0]) from None
+
+
+def _parsed(register: Register, data: Mapping[str, Any]) -> SynthSpec:
     styles = data.get("styles", {})
     tables = {}
     for table in register.tables:

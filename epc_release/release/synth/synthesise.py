@@ -108,9 +108,7 @@ class _Family:
         self._places = choose_places(
             work.register.codelists[self._parent.partition], spec.places, work.rows
         )
-        self._calendar = make_calendar(
-            spec.years, spec.floor, spec.snapshot.date(), self._rows
-        )
+        self._calendar = make_calendar(spec.years, spec.floor, spec.snapshot.date(), self._rows)
         children = [t.name for t in work.register.tables if t.parent == parent]
         self._tables = [name for name in (parent, *children) if name in chosen]
         self.excluded = {case.name: 0 for case in self._cases}
@@ -198,7 +196,6 @@ class _Family:
         share = float(spec.blocks.get("share", 0))
         return Population(
             seed=self._work.seed,
-            number=self._number(),
             table=self._parent.name,
             properties=max(1, int(self._rows * spec.properties)),
             blocks=max(1, int(np.ceil(self._rows * share / float(spec.blocks.get("size", 1))))),

@@ -1,4 +1,4 @@
-"""The rows of a table, one chunk at a time: parents by their layout, children after their parents."""
+"""The rows of a table, chunk by chunk: parents by their layout, children after their parents."""
 
 from __future__ import annotations
 

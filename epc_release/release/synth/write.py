@@ -18,7 +18,6 @@ import pyarrow.parquet as pq
 FORMATS = ("csv", "csv.gz", "zip", "parquet")
 
 _LEVEL = 1  # of deflate: an extract is written once and read once
-_NO_TIME = (1980, 1, 1, 0, 0, 0)
 
 
 @dataclass(frozen=True)
@@ -69,13 +68,10 @@ class CsvFile(TableFile):
 
     def _open(self, member: str) -> BinaryIO:
         if self._path.suffix == ".zip":
-            archive = zipfile.ZipFile(self._path, "w")
+            archive = zipfile.ZipFile(self._path, "w", zipfile.ZIP_DEFLATED, compresslevel=_LEVEL)
             self._closing.append(archive)
-            info = zipfile.ZipInfo(member, _NO_TIME)
-            info.compress_type = zipfile.ZIP_DEFLATED
-            info.compress_level = _LEVEL  # type: ignore[attr-defined]
-            info.external_attr = 0o600 << 16
-            return archive.open(info, "w", force_zip64=True)  # type: ignore[return-value]
+            # A member opened by name has no time but the format's first, 1980.
+            return archive.open(member, "w", force_zip64=True)  # type: ignore[return-value]
         file = self._path.open("wb")
         self._closing.append(file)
         if self._path.suffix == ".gz":

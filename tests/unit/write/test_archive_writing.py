@@ -247,7 +247,7 @@ def test_a_part_has_no_trace_of_what_was_filtered(tmp_path: Path) -> None:
     read = pq.read_table(tmp_path / "0/p.parquet")
     assert [str(dtype) for dtype in read.schema.types] == ["string", "date32[day]", "double"]
     assert read.to_pylist() == [{"key": "kept", "day": date(2024, 1, 1), "n": 1.5}]
-    assert read.schema.field("key").metadata[b"description"] == b"Key."
+    assert read.schema.field("key").metadata == {b"description": b"Key."}
     footer = pq.ParquetFile(tmp_path / "0/p.parquet").metadata.row_group(0)
     assert footer.sorting_columns[0].column_index == 0
     pages = pq.ParquetWriter(tmp_path / "plain.parquet", table.schema, compression="none")

@@ -1,0 +1,173 @@
+"""``scripts/bench``: what a build costs, beside a plain DuckDB script and at several sizes.
+
+CPU seconds are the figure to compare: they hardly depend on what else the machine does. Ratios are
+taken pair by pair of alternating runs. Nothing here judges; the figures go to docs/benchmarks/.
+"""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import json
+import os
+import platform
+import secrets
+import shutil
+import subprocess
+import sys
+from dataclasses import asdict
+from importlib.metadata import version
+from pathlib import Path
+from statistics import median
+
+import measure
+
+ROOT = Path(__file__).resolve().parents[1]
+RESULTS = ROOT / "docs" / "benchmarks"
+PROGRAM = [sys.executable, "-m", "epc_release.release.cli"]
+PEER = [sys.executable, str(ROOT / "scripts" / "bench_peers" / "duckdb_build.py")]
+TABLE = "domestic-certificates"
+MIB = 1024**2
+
+
+def main() -> None:
+    arguments = _arguments()
+    arguments.at.mkdir(parents=True, exist_ok=True)
+    arguments.run(arguments)
+
+
+def compare(arguments: argparse.Namespace) -> None:
+    """``build``: ours and the peer's in turn, on the same file."""
+    source = extract(arguments.at, arguments.rows)
+    out = arguments.at / "out"
+    commands = {
+        "epc-release": build_command(source, out, arguments),
+        "duckdb": [*PEER, str(source), str(out / "duckdb")],
+    }
+    warm(source)
+    runs: dict[str, list[dict[str, float]]] = {name: [] for name in commands}
+    for number in range(arguments.runs):
+        for name, command in commands.items():
+            shutil.rmtree(out, ignore_errors=True)
+            out.mkdir()
+            found = measure.run(command, environment(arguments.at))
+            runs[name].append({**asdict(found), "output": output_bytes(out)})
+            tell(f"{name} {number + 1}", runs[name][-1])
+    shutil.rmtree(out)
+    ratios = {
+        key: spread([a[key] / b[key] for a, b in zip(*runs.values(), strict=True)])
+        for key in ("cpu", "wall", "peak", "output")
+    }
+    for key, ratio in ratios.items():
+        figures = "  ".join(f"{name} {value}" for name, value in ratio.items())
+        print(f"{key:>7} ratio epc-release / duckdb: {figures}")
+    save("build", {"rows": arguments.rows, "runs": runs, "ratios": ratios})
+
+
+def memory(arguments: argparse.Namespace) -> None:
+    """``memory``: the peak of the process tree at several numbers of rows."""
+    figures: dict[str, dict[str, float]] = {}
+    for rows in arguments.rows:
+        out = arguments.at / "out"
+        shutil.rmtree(out, ignore_errors=True)
+        source = extract(arguments.at, rows)
+        found = measure.run(build_command(source, out, arguments), environment(arguments.at))
+        figures[str(rows)] = {**asdict(found), "output": output_bytes(out)}
+        tell(f"{rows} rows", figures[str(rows)])
+        shutil.rmtree(out)
+        if not arguments.keep:
+            shutil.rmtree(source.parent)
+    save("memory", {"runs": figures})
+
+
+def extract(at: Path, rows: int) -> Path:
+    """The synthetic extract of so many certificates (legacy dialect), made where it is absent."""
+    folder = at / f"extract-{rows}"
+    if not (folder / "extract.json").is_file():
+        shutil.rmtree(folder, ignore_errors=True)
+        options = ["--rows", str(rows), "--dialect", "legacy", "--tables", TABLE]
+        subprocess.run(
+            [*PROGRAM, "synth", str(folder), *options], check=True, stdout=subprocess.DEVNULL
+        )
+    return folder / f"{TABLE}.csv"
+
+
+def build_command(source: Path, out: Path, arguments: argparse.Namespace) -> list[str]:
+    options = [
+        *("--source", str(source), "--policy", "address-level", "--release", "bench"),
+        *("--out", str(out / "releases"), "--state", str(arguments.at / "state")),
+    ]
+    for name in ("jobs", "memory"):
+        if getattr(arguments, name) is not None:
+            options += [f"--{name}", str(getattr(arguments, name))]
+    return [*PROGRAM, "build", *options]
+
+
+def environment(at: Path) -> dict[str, str]:
+    """Ours with a throw-away key; every run starts with an empty state."""
+    shutil.rmtree(at / "state", ignore_errors=True)
+    key = base64.b64encode(secrets.token_bytes(32)).decode()
+    inherited = {k: v for k, v in os.environ.items() if not k.startswith("EPC_RELEASE_")}
+    return {**inherited, "EPC_RELEASE_KEY": key, "PYTHONPATH": str(ROOT)}
+
+
+def warm(source: Path) -> None:
+    """Read a file once, so that the first run finds it where the others do."""
+    with source.open("rb", buffering=0) as file:
+        while file.read(MIB):
+            pass
+
+
+def output_bytes(out: Path) -> int:
+    return sum(path.stat().st_size for path in out.rglob("*") if path.is_file())
+
+
+def spread(values: list[float]) -> dict[str, float]:
+    return {
+        "min": round(min(values), 3),
+        "median": round(median(values), 3),
+        "max": round(max(values), 3),
+    }
+
+
+def tell(name: str, figures: dict[str, float]) -> None:
+    print(
+        f"{name:>16}: {figures['cpu']:7.1f} CPU s  {figures['wall']:7.1f} s"
+        f"  peak {figures['peak'] / MIB:6.0f} MiB  output {figures['output'] / MIB:6.0f} MiB",
+        flush=True,
+    )
+
+
+def save(name: str, result: dict[str, object]) -> None:
+    """Write the figures with what they were measured on."""
+    measured_on = {
+        "system": f"{platform.system()} {platform.machine()}",
+        "cores": os.cpu_count(),
+        "python": platform.python_version(),
+        **{p: version(p) for p in ("polars", "pyarrow", "duckdb", "zlib-ng")},
+    }
+    RESULTS.mkdir(parents=True, exist_ok=True)
+    text = json.dumps({"measured_on": measured_on, **result}, indent=2) + "\n"
+    (RESULTS / f"{name}.json").write_text(text, encoding="utf-8")
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="scripts/bench", description=__doc__)
+    commands = parser.add_subparsers(required=True)
+    for run, name in ((compare, "build"), (memory, "memory")):
+        command = commands.add_parser(name, help=run.__doc__)
+        command.set_defaults(run=run)
+        command.add_argument("--at", type=Path, default=ROOT / "bench-output", metavar="DIR")
+        command.add_argument("--jobs", type=int)
+        command.add_argument("--memory")
+        if run is compare:
+            command.add_argument("--rows", type=int, default=1_000_000)
+            command.add_argument("--runs", type=int, default=3)
+        else:
+            command.add_argument("--rows", type=int, nargs="+", default=[100_000, 1_000_000])
+            command.add_argument("--keep", action="store_true", help="keep the extracts")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()
