@@ -73,7 +73,7 @@ def prepare(settings: Settings) -> Prepared:
     _check_tables(register, inventory)
     memory = max(settings.memory // settings.jobs - WORKER_BASE, MIN_CHUNK * RAW_PER_WORKER)
     text_bytes = sum(part.text_bytes for part in inventory.parts)
-    prepared = Prepared(
+    return Prepared(
         settings=settings,
         register=register,
         policy=policy,
@@ -84,7 +84,6 @@ def prepare(settings: Settings) -> Prepared:
         chunk_bytes=min(max(memory // RAW_PER_WORKER, MIN_CHUNK), MAX_CHUNK),
         buckets=min(max(8, text_bytes // (memory // 2)), 256),
     )
-    return prepared
 
 
 def local_date(moment: datetime, timezone: str) -> str:

@@ -24,7 +24,7 @@ SCHEMA = {
 
 
 def of_records(table: str, rows: pl.DataFrame, published: Sequence[str]) -> pl.DataFrame:
-    """Records refused after their chunk was read: ``__chunk``, ``__row``: where; ``__code``: why."""
+    """Records refused after their chunk was read; ``__chunk``, ``__row`` and ``__code`` say it."""
     return rows.select(
         pl.col("__chunk").alias("chunk"),
         pl.lit(table).alias("table"),

@@ -13,8 +13,8 @@ from typing import Any
 class Field:
     """One column: ``descriptor`` is the field of the Table Schema, our own properties included.
 
-    Our properties: ``unit``; ``licence`` (SPDX id or ``LicenseRef-``); ``kind`` (kind of identifier,
-    for pseudonyms); ``derive`` (bands from a score); ``categories``-like ``known_values`` (an open
+    Our properties: ``unit``; ``licence`` (SPDX id or ``LicenseRef-``); ``kind`` (of identifier, for
+    pseudonyms); ``derive`` (bands from a score); ``categories``-like ``known_values`` (an open
     list: others are published and counted as ``unknown-category``); ``warn`` (limits that warn).
     """
 
