@@ -16,7 +16,8 @@ import pytest
 from epc_release.errors import ReleaseError
 from epc_release.release.publish import headers
 from epc_release.release.publish.reader import StoreReader, open_reader
-from epc_release.release.publish.stores import ObjectInfo, Store, open_store
+from epc_release.release.publish.stores import ObjectInfo, Store
+from epc_release.release.publish.target import open_store
 
 if TYPE_CHECKING:
     from conftest import Place

@@ -21,7 +21,7 @@ from epc_release.release.publish.candidate import (
 )
 from epc_release.release.publish.parallel import each, guarded
 from epc_release.release.publish.plan import Plan, plan_publish
-from epc_release.release.publish.stores import Hold, Store, open_store
+from epc_release.release.publish.stores import Hold, Store
 from epc_release.release.publish.survey import (
     WORKERS,
     Survey,
@@ -31,6 +31,7 @@ from epc_release.release.publish.survey import (
     look_up,
     permit,
 )
+from epc_release.release.publish.target import open_store
 
 Verify = Callable[[Path], object]  # raises ReleaseError (E70x) if a release folder is not right
 

@@ -7,7 +7,8 @@ from typing import BinaryIO
 
 from epc_release.errors import ReleaseError
 from epc_release.manifests.reader import Reader
-from epc_release.release.publish.stores import Store, open_store, place
+from epc_release.release.publish.stores import Store, place
+from epc_release.release.publish.target import open_store
 
 
 class StoreReader:

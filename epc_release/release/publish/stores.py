@@ -115,17 +115,3 @@ def place(uri: str) -> tuple[str, str, str]:
     if not parts.netloc or parts.query or parts.fragment:
         raise ReleaseError("E617", uri=uri, why="this is not scheme://name/prefix")
     return parts.scheme, parts.netloc, parts.path.strip("/")
-
-
-def open_store(uri: str | Path) -> Store:
-    """The store at a folder or ``s3://bucket/prefix``; nothing is asked of it yet."""
-    scheme, bucket, path = place(str(uri))
-    if scheme == "folder":
-        from epc_release.release.publish.folder import FolderStore
-
-        return FolderStore(Path(path))
-    if scheme == "s3":
-        from epc_release.release.publish.s3 import S3Store, connect
-
-        return S3Store(connect(), bucket, path)
-    raise ReleaseError("E617", uri=uri, why=f"{scheme}:// is no store that can be published to")
