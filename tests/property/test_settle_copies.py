@@ -30,9 +30,10 @@ def prints(records: list[tuple[int, int, int, int]]) -> pl.DataFrame:
         "__row": numbers,
         "__chunk": numbers,
     }
-    schema = {name: pl.UInt64 for name in (*KEY, *DIGEST, "__problems")}
-    return pl.DataFrame(columns).cast(
-        {**schema, "__decision": DECISION, "__row": pl.UInt32, "__chunk": pl.UInt32}
+    return pl.DataFrame(columns).with_columns(
+        pl.col(*KEY, *DIGEST, "__problems").cast(pl.UInt64),
+        pl.col("__decision").cast(DECISION),
+        pl.col("__row", "__chunk").cast(pl.UInt32),
     )
 
 

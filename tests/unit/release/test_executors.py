@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,7 +52,9 @@ def test_one_job_needs_no_pool() -> None:
 
 
 @pytest.mark.parametrize("function", [double, die_once])
-def test_results_are_complete_even_when_a_worker_is_killed(tmp_path: Path, function) -> None:  # type: ignore[no-untyped-def]
+def test_results_are_complete_even_when_a_worker_is_killed(
+    tmp_path: Path, function: Callable[[Work], int]
+) -> None:
     executor = LocalExecutor(2)
     try:
         found = {task.number: result for task, result in executor.run(function, tasks(tmp_path))}
@@ -81,9 +84,9 @@ def test_an_error_of_a_task_keeps_its_code(tmp_path: Path) -> None:
 
 
 def test_tasks_are_taken_only_as_there_is_room(tmp_path: Path) -> None:
-    taken = []
+    taken: list[int] = []
 
-    def source():  # type: ignore[no-untyped-def]
+    def source() -> Iterator[Work]:
         for task in tasks(tmp_path, 20):
             taken.append(task.number)
             yield task
