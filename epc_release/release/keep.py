@@ -17,6 +17,7 @@ from typing import Any
 from epc_release.errors import ReleaseError
 from epc_release.manifests.facts import ReleaseFacts
 from epc_release.manifests.ledger import exact_ledger
+from epc_release.release.disk import private
 from epc_release.release.prepare import Prepared
 
 
@@ -72,8 +73,7 @@ def report(prepared: Prepared, facts: ReleaseFacts) -> dict[str, Any]:
 def write_private(path: Path, content: Mapping[str, Any]) -> None:
     """A JSON file of mode 0600, whole or not at all."""
     temporary = path.with_name(path.name + ".part")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as sink:
+    with open(temporary, "w", encoding="utf-8", newline="\n", opener=private) as sink:
         json.dump(content, sink, ensure_ascii=False, indent=2)
         sink.write("\n")
     temporary.replace(path)
@@ -82,8 +82,8 @@ def write_private(path: Path, content: Mapping[str, Any]) -> None:
 def log(state: Path, action: str, details: Mapping[str, Any]) -> None:
     """Append one line to the operations log."""
     line = {"time": datetime.now(UTC).isoformat(timespec="seconds"), "action": action, **details}
-    descriptor = os.open(state / "operations.jsonl", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-    with os.fdopen(descriptor, "a", encoding="utf-8") as sink:
+    file = state / "operations.jsonl"
+    with open(file, "a", encoding="utf-8", newline="\n", opener=private) as sink:
         sink.write(json.dumps(line, ensure_ascii=False) + "\n")
         sink.flush()
         os.fsync(sink.fileno())

@@ -1,4 +1,4 @@
-"""Copies of a key: settled as a slow, plain reading of the rule would, in whatever order they come."""
+"""Copies of a key: settled as a slow, plain reading of the rule would, in any order."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ RECORD = st.tuples(
 def prints(records: list[tuple[int, int, int, int]]) -> pl.DataFrame:
     numbers = list(range(len(records)))
     columns = {
-        **dict.fromkeys(KEY, [r[0] for r in records]),
-        **dict.fromkeys(DIGEST, [r[1] for r in records]),
+        **{name: [r[0] for r in records] for name in KEY},
+        **{name: [r[1] for r in records] for name in DIGEST},
         "__problems": [r[2] for r in records],
         "__decision": [r[3] for r in records],
         "__row": numbers,
