@@ -1,6 +1,7 @@
 """State: what is remembered of a release in private, and the log of what was done.
 
-``<state>/<release>/ledger.json`` (exact), ``report.json``, ``quarantine/<table>.parquet``;
+``<state>/<release>/ledger.json`` (exact), ``report.json``, ``quarantine/<table>.parquet``; of a
+build that a gate stopped, ``stopped/quarantine/<table>.parquet`` alone;
 ``<state>/operations.jsonl`` gets one line per build. Files are 0600, folders 0700.
 """
 
@@ -31,6 +32,11 @@ def check_line(prepared: Prepared) -> None:
             raise ReleaseError("E402", release=prepared.release, register=line[0], policy=line[1])
 
 
+def stopped(prepared: Prepared) -> Path:
+    """Where the quarantine of a build that a gate stopped is kept, until one is finished."""
+    return prepared.settings.state / prepared.release / "stopped" / "quarantine"
+
+
 def remember(prepared: Prepared, facts: ReleaseFacts, quarantine: Path) -> None:
     """Keep ledger, report and quarantine of a finished release, and log the build."""
     folder = prepared.settings.state / prepared.release
@@ -38,6 +44,7 @@ def remember(prepared: Prepared, facts: ReleaseFacts, quarantine: Path) -> None:
     prepared.settings.state.chmod(0o700)
     write_private(folder / "ledger.json", exact_ledger(facts))
     write_private(folder / "report.json", report(prepared, facts))
+    shutil.rmtree(stopped(prepared).parent, ignore_errors=True)
     shutil.rmtree(folder / "quarantine", ignore_errors=True)
     if quarantine.is_dir():
         shutil.copytree(quarantine, folder / "quarantine")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from pathlib import Path
 
 from epc_release.errors import ReleaseError
 from epc_release.manifests.facts import TableLedger
@@ -28,6 +29,17 @@ class Account:
         self.excluded.update(excluded)
         self.rejected.update(rejected)
 
+    @property
+    def left(self) -> int:
+        """Records that were neither excluded, rejected nor suppressed."""
+        return self.read - self.excluded.total() - self.rejected.total() - self.suppressed
+
+    @property
+    def reasons(self) -> str:
+        """Why records were left out, with their numbers."""
+        counts = sorted((self.excluded + self.rejected).items())
+        return ", ".join(f"{name} {count}" for name, count in counts)
+
     def close(self, table: str) -> TableLedger:
         """The ledger, proved. Raises E902 where a record is not accounted for."""
         excluded, rejected = sum(self.excluded.values()), sum(self.rejected.values())
@@ -50,8 +62,8 @@ class Account:
         )
 
 
-def check_rejects(table: str, account: Account) -> None:
-    """Stop where too many records were rejected. Raises E301."""
+def check_rejects(table: str, account: Account, kept: Path | str = "quarantine") -> None:
+    """Stop where too many records were rejected; ``kept`` is where they are. Raises E301."""
     counted = sum(n for code, n in account.rejected.items() if code not in UNCONDITIONAL)
     if account.read >= GATE_FROM_ROWS and counted > MAX_REJECTED * account.read:
         codes = ", ".join(f"{code} {n}" for code, n in sorted(account.rejected.items()))
@@ -62,14 +74,20 @@ def check_rejects(table: str, account: Account) -> None:
             read=account.read,
             codes=codes,
             limit=f"{MAX_REJECTED:.0%}",
+            kept=kept,
         )
 
 
 def check_empty(table: str, account: Account) -> None:
     """Stop where a table that had records would publish none. Raises E302."""
-    gone = account.excluded.total() + account.rejected.total() + account.suppressed
-    if account.read and account.read == gone:
-        reasons = ", ".join(
-            f"{name} {n}" for name, n in sorted((account.excluded + account.rejected).items())
-        )
-        raise ReleaseError("E302", table=table, read=account.read, reasons=reasons)
+    if account.read and not account.left:
+        raise ReleaseError("E302", table=table, read=account.read, reasons=account.reasons)
+
+
+def check_any(accounts: Iterable[Account]) -> None:
+    """Stop where no table would publish a record: there is no empty release. Raises E308."""
+    total = Account()
+    for account in accounts:
+        total.add(account.read, account.excluded, account.rejected)
+    if not total.left:
+        raise ReleaseError("E308", read=total.read, reasons=total.reasons)

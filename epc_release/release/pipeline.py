@@ -20,13 +20,13 @@ from epc_release.release.assemble import release_facts, table_facts, write_archi
 from epc_release.release.config import Settings
 from epc_release.release.context import Job, load_context, save_job
 from epc_release.release.execute import Executor, open_executor
-from epc_release.release.ledger import check_empty, check_rejects
+from epc_release.release.ledger import check_any, check_empty, check_rejects
 from epc_release.release.prepare import Prepared, prepare
 from epc_release.release.progress import Progress
 from epc_release.release.report import BuildReport, PlanReport
 from epc_release.release.source import Chunk, check_control, chunks
 from epc_release.release.source.stream import Digests
-from epc_release.release.stages import Collected, finish_all, route_all, settle_all
+from epc_release.release.stages import Collected, finish_all, keep_drops, route_all, settle_all
 from epc_release.release.workspace import install, workspace
 
 
@@ -61,14 +61,14 @@ def _make(prepared: Prepared, work: Path, executor: Executor, progress: Progress
     if prepared.settings.limit is None:
         check_control(prepared.inventory, digests, _rows_by_part(found))
     settle_all(path, found, executor, progress)
-    _gates(prepared, found)
-    finished = finish_all(path, found, prepared.group_rows, executor, progress)
+    _gates(prepared, path, found)
+    sizes = {name: prepared.group_rows(name, a.read) for name, a in found.accounts.items()}
+    finished = finish_all(path, found, sizes, executor, progress)
     tables = table_facts(context, found, finished)
     archives = write_archives(prepared, context, finished, executor, progress)
     facts = release_facts(prepared, tables, archives)
     describe(facts, context.job.release)
-    parts = (work / "quarantine").glob("*.parquet")
-    quarantine.gather(parts, work / "kept", found.places())
+    quarantine.gather(work / "quarantine", work / "kept", found.places())
     return facts
 
 
@@ -118,13 +118,27 @@ def _rows_by_part(found: Collected) -> dict[str, int]:
     return rows
 
 
-def _gates(prepared: Prepared, found: Collected) -> None:
-    """Data quality gates; nothing of the release is written before they are passed."""
+def _gates(prepared: Prepared, context: Path, found: Collected) -> None:
+    """Data quality gates; nothing of the release is written before they are passed.
+
+    What was rejected is kept, so that who is stopped can look at it.
+    """
+    try:
+        _check(prepared, found)
+    except ReleaseError:
+        keep_drops(context, found)
+        folder = context.with_name("quarantine")
+        quarantine.gather(folder, keep.stopped(prepared), found.places())
+        raise
+
+
+def _check(prepared: Prepared, found: Collected) -> None:
     if not any(account.read for account in found.accounts.values()):
         raise ReleaseError("E305", register=prepared.register.name)
     for table in prepared.register.tables:
         if table.name in found.accounts:
             account = found.accounts[table.name]
-            check_rejects(table.name, account)
+            check_rejects(table.name, account, keep.stopped(prepared))
             if not prepared.settings.allow_empty:
                 check_empty(table.name, account)
+    check_any(found.accounts.values())

@@ -8,8 +8,9 @@ from, and a range of rows is read without reading the file.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import polars as pl
@@ -37,6 +38,11 @@ class Spill:
 
     path: Path
     slices: tuple[Slice, ...]
+
+    @cached_property
+    def places(self) -> Mapping[str | None, Slice]:
+        """The slices by label."""
+        return {part.label: part for part in self.slices}
 
 
 def write_spill(path: Path, frame: pl.DataFrame, label: str, *, drop_label: bool = False) -> Spill:
@@ -95,4 +101,4 @@ def concat(frames: Iterable[pl.DataFrame]) -> pl.DataFrame:
     }
     if texts:
         parts = [part.with_columns(pl.col(list(texts)).cast(pl.String)) for part in parts]
-    return pl.concat(parts)
+    return pl.concat(parts, rechunk=True)

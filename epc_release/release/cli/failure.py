@@ -60,10 +60,10 @@ def _tell(error: ReleaseError) -> None:
     """The message and its fix: a log line for machines, three lines for people."""
     problem = error.problem
     if log.is_json():
-        log.LOGGER.error(str(error), extra={"code": problem.code, "fix": problem.fix})
+        log.LOGGER.error(str(error), extra={"code": problem.code, "fix": error.fix})
     else:
         more = f"epc-release explain {problem.code}"
-        click.echo(f"{error}\nFix: {problem.fix}\nMore: {more}", err=True)
+        click.echo(f"{error}\nFix: {error.fix}\nMore: {more}", err=True)
 
 
 def translate(error: Exception) -> ReleaseError:
