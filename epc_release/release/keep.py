@@ -37,17 +37,20 @@ def stopped(prepared: Prepared) -> Path:
     return prepared.settings.state / prepared.release / "stopped" / "quarantine"
 
 
-def remember(prepared: Prepared, facts: ReleaseFacts, quarantine: Path) -> None:
-    """Keep ledger, report and quarantine of a finished release, and log the build."""
+def stage(prepared: Prepared, facts: ReleaseFacts, staged: Path) -> None:
+    """Write ledger and report beside the quarantine in ``staged``, before anything is installed."""
+    staged.mkdir(mode=0o700, exist_ok=True)
+    write_private(staged / "ledger.json", exact_ledger(facts))
+    write_private(staged / "report.json", report(prepared, facts))
+
+
+def remember(prepared: Prepared, facts: ReleaseFacts, staged: Path) -> None:
+    """Put what was staged in the place of the release in the state folder, and log the build."""
     folder = prepared.settings.state / prepared.release
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    folder.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     prepared.settings.state.chmod(0o700)
-    write_private(folder / "ledger.json", exact_ledger(facts))
-    write_private(folder / "report.json", report(prepared, facts))
-    shutil.rmtree(stopped(prepared).parent, ignore_errors=True)
-    shutil.rmtree(folder / "quarantine", ignore_errors=True)
-    if quarantine.is_dir():
-        shutil.copytree(quarantine, folder / "quarantine")
+    shutil.rmtree(folder, ignore_errors=True)
+    shutil.move(staged, folder)
     log(prepared.settings.state, "build", report(prepared, facts))
 
 

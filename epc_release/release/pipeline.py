@@ -46,6 +46,7 @@ def build(settings: Settings, progress: Progress) -> BuildReport:
         finally:
             executor.close()
         verify(work / "release").check()
+        keep.stage(prepared, facts, work / "kept")
         new = install(work / "release", settings.out, prepared.release)
         keep.remember(prepared, facts, work / "kept")
     return BuildReport(facts, settings.out / prepared.release, new, settings.state)
@@ -68,7 +69,7 @@ def _make(prepared: Prepared, work: Path, executor: Executor, progress: Progress
     archives = write_archives(prepared, context, finished, executor, progress)
     facts = release_facts(prepared, tables, archives)
     describe(facts, context.job.release)
-    quarantine.gather(work / "quarantine", work / "kept", found.places())
+    quarantine.gather(work / "quarantine", work / "kept" / "quarantine", found.places())
     return facts
 
 

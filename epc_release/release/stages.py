@@ -164,6 +164,8 @@ def _finish_tasks(
         for _, spill in spills:
             for part in spill.slices:
                 rows[part.label] += part.rows
+        if not rows:
+            continue
         for labels in _groups(
             rows, min(group_rows[table.name], max(1, sum(rows.values()) // (4 * jobs)))
         ):

@@ -6,6 +6,7 @@ next one, told apart by a lock that dies with its process.
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -16,7 +17,7 @@ from epc_release.errors import ReleaseError
 from epc_release.release.config import Settings
 from epc_release.release.disk import flush_folder, held
 
-LOCK = "lock"
+PREFIX = "epc-release-build-"
 
 
 @contextmanager
@@ -28,13 +29,17 @@ def workspace(settings: Settings) -> Iterator[Path]:
     if settings.work is None:
         settings.state.chmod(0o700)
     _remove_abandoned(base)
-    folder = Path(tempfile.mkdtemp(prefix="build-", dir=base))
-    (folder / LOCK).touch()
+    descriptor, name = tempfile.mkstemp(prefix=PREFIX, suffix=".lock", dir=base)
+    os.close(descriptor)
+    lock = Path(name)
+    folder = lock.with_suffix("")
     try:
-        with held(folder / LOCK):
+        with held(lock):  # before the folder is there, so that it is never without its lock
+            folder.mkdir(mode=0o700)
             yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+        lock.unlink(missing_ok=True)
         if settings.work is None:
             with suppress(OSError):  # another build's folder is in it
                 base.rmdir()
@@ -50,13 +55,11 @@ def refuse_nesting(settings: Settings) -> None:
 
 
 def _remove_abandoned(base: Path) -> None:
-    for folder in base.glob("build-*"):
-        try:
-            with held(folder / LOCK) as abandoned:
-                if abandoned:
-                    shutil.rmtree(folder, ignore_errors=True)
-        except FileNotFoundError:
-            continue  # just being made by another build
+    for lock in base.glob(f"{PREFIX}*.lock"):
+        with suppress(FileNotFoundError), held(lock) as abandoned:  # gone: another build was faster
+            if abandoned:
+                shutil.rmtree(lock.with_suffix(""), ignore_errors=True)
+                lock.unlink(missing_ok=True)
 
 
 def install(made: Path, out: Path, release: str) -> bool:
@@ -70,7 +73,10 @@ def install(made: Path, out: Path, release: str) -> bool:
         return _same(made, target)
     try:
         made.rename(target)
-    except OSError:  # another file system: copy beside the target first
+    except OSError:
+        if target.exists():  # another build was faster
+            return _same(made, target)
+        # another file system: copy beside the target first
         arriving = Path(tempfile.mkdtemp(prefix=f".{release}-", dir=out))
         try:
             shutil.copytree(made, arriving, dirs_exist_ok=True)

@@ -422,6 +422,17 @@ def test_a_release_is_what_sql_says(
                 assert _differences(oracle, release, table) == {}, (policy, table)
 
 
+def test_one_table_alone_is_enough(
+    extract: Callable[..., Path], build: Callable[..., BuildReport], tmp_path: Path
+) -> None:
+    table = "display-certificates"
+    source = extract("legacy")
+    cutoff = datetime.fromisoformat(CUTOFF).astimezone(UTC)
+    build(source / f"{table}.csv", cutoff=cutoff)
+    kept = json.loads((tmp_path / "state" / "t1" / "ledger.json").read_text("utf-8"))["tables"]
+    assert [name for name, account in kept.items() if account["read"]] == [table]
+
+
 def _differences(oracle: Oracle, release: Path, table: str) -> dict[str, int]:
     """Published rows that are not expected, expected ones that are not published, and where."""
     db, names = oracle.db, oracle.published(table)

@@ -50,7 +50,7 @@ class Command:
 
     @property
     def work(self) -> list[Path]:
-        return list((self.state / "work").glob("build-*"))
+        return list((self.state / "work").glob("epc-release-build-*"))
 
     def reach(self, stage: str) -> list[psutil.Process]:
         """Wait until that stage has left a first file; the processes below the driver."""

@@ -21,7 +21,14 @@ _DISK = frozenset(
     {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS, errno.EMFILE, errno.ENFILE, errno.EFBIG}
 )
 # The engines turn the system's errors into their own, and keep its number only in the text.
-_DISK_TEXT = ("No space left on device", "Disk quota exceeded", "Too many open files")
+_DISK_TEXT = (
+    "No space left on device",
+    "Disk quota exceeded",
+    "Too many open files",
+    "File too large",
+    "Read-only file system",
+    "Input/output error",
+)
 
 
 def guard(run: Callable[[], None]) -> int:

@@ -27,11 +27,15 @@ def test_work_is_private_and_removed(tmp_path: Path) -> None:
 
 
 def test_what_a_killed_build_left_is_removed_and_a_running_one_is_not(tmp_path: Path) -> None:
-    left = tmp_path / "state" / "work" / "build-killed"
+    left = tmp_path / "state" / "work" / "epc-release-build-killed"
     left.mkdir(parents=True)
-    (left / "lock").touch()
+    left.with_suffix(".lock").touch()
+    foreign = left.with_name("build-of-someone-else")
+    foreign.mkdir()
     with workspace(settings(tmp_path)) as running:
         assert not left.exists()
+        assert not left.with_suffix(".lock").exists()
+        assert foreign.exists()
         with workspace(settings(tmp_path)):
             assert running.exists()
 
