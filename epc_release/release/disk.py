@@ -44,6 +44,15 @@ def flush_folder(folder: Path) -> None:
             os.close(descriptor)
 
 
+def private_folder(folder: Path) -> None:
+    """Make a folder, and those above it that are not there, with mode 0700.
+
+    ``Path.mkdir(parents=True)`` gives its mode to the last one only.
+    """
+    for missing in reversed([p for p in (folder, *folder.parents) if not p.exists()]):
+        missing.mkdir(mode=0o700, exist_ok=True)
+
+
 def private(path: str, flags: int) -> int:
     """The ``opener`` of a file that is made with mode 0600."""
     return os.open(path, flags, 0o600)

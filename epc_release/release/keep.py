@@ -18,7 +18,7 @@ from typing import Any
 from epc_release.errors import ReleaseError
 from epc_release.manifests.facts import ReleaseFacts
 from epc_release.manifests.ledger import exact_ledger
-from epc_release.release.disk import private
+from epc_release.release.disk import private, private_folder
 from epc_release.release.prepare import Prepared
 
 
@@ -39,7 +39,7 @@ def stopped(prepared: Prepared) -> Path:
 
 def stage(prepared: Prepared, facts: ReleaseFacts, staged: Path) -> None:
     """Write ledger and report beside the quarantine in ``staged``, before anything is installed."""
-    staged.mkdir(mode=0o700, exist_ok=True)
+    private_folder(staged)
     write_private(staged / "ledger.json", exact_ledger(facts))
     write_private(staged / "report.json", report(prepared, facts))
 
@@ -47,7 +47,7 @@ def stage(prepared: Prepared, facts: ReleaseFacts, staged: Path) -> None:
 def remember(prepared: Prepared, facts: ReleaseFacts, staged: Path) -> None:
     """Put what was staged in the place of the release in the state folder, and log the build."""
     folder = prepared.settings.state / prepared.release
-    folder.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    private_folder(folder.parent)
     prepared.settings.state.chmod(0o700)
     shutil.rmtree(folder, ignore_errors=True)
     shutil.move(staged, folder)

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import polars as pl
 
+from epc_release.release.disk import private_folder
+
 SCHEMA = {
     "table": pl.String,
     "file": pl.String,
@@ -65,7 +67,7 @@ def gather(folder: Path, target: Path, chunks: Sequence[tuple[str, int]]) -> dic
     counts: dict[str, int] = {}
     if not found:
         return counts
-    target.mkdir(parents=True, exist_ok=True, mode=0o700)
+    private_folder(target)
     merged = (
         pl.scan_parquet(found)
         .join(places.lazy(), on="chunk", how="left")

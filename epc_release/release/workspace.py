@@ -15,7 +15,7 @@ from pathlib import Path
 
 from epc_release.errors import ReleaseError
 from epc_release.release.config import Settings
-from epc_release.release.disk import flush_folder, held
+from epc_release.release.disk import flush_folder, held, private_folder
 
 PREFIX = "epc-release-build-"
 
@@ -25,7 +25,7 @@ def workspace(settings: Settings) -> Iterator[Path]:
     """A private folder for one build. Raises E306 where the places stand inside one another."""
     refuse_nesting(settings)
     base = settings.work or settings.state / "work"
-    base.mkdir(parents=True, exist_ok=True, mode=0o700)
+    private_folder(base)
     if settings.work is None:
         settings.state.chmod(0o700)
     _remove_abandoned(base)

@@ -33,7 +33,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import epc_release
-from epc_release.release import pipeline, workspace
+from epc_release.errors import ReleaseError
+from epc_release.release import ledger, pipeline, workspace
 from epc_release.release.config import Settings
 from epc_release.release.progress import Silent
 
@@ -331,6 +332,22 @@ def test_state_and_work_are_private_and_hold_no_key(
     raw = [(str(p), p.read_bytes()) for p in modes if p.is_file()]
     assert len(raw) > 50
     assert leaks(_secrets(os.environ["EPC_RELEASE_KEY"]), raw) == []
+
+
+def test_what_a_stopped_build_keeps_is_private_too(
+    extract: Callable[..., Path],
+    build: Callable[..., Any],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(ledger, "MAX_REJECTED", 0)
+    state = tmp_path / "deep" / "state"
+    with pytest.raises(ReleaseError, match="E301"):
+        build(extract("register"), state=state, work=tmp_path / "scratch" / "work")
+    kept = [state.parent, state, *state.rglob("*"), *(tmp_path / "scratch").rglob("*")]
+    assert any(path.suffix == ".parquet" for path in kept)
+    modes = {p: oct(stat.S_IMODE(p.stat().st_mode)) for p in kept}
+    assert {p: m for p, m in modes.items() if m != ("0o700" if p.is_dir() else "0o600")} == {}
 
 
 def _list(extract: Callable[..., Path]) -> Path:
