@@ -84,7 +84,10 @@ def read_range(path: Path, start: int = 0, stop: int | None = None) -> pl.DataFr
         batches = [reader.get_batch(i) for i in range(first, last)]
         table = pa.Table.from_batches(batches, reader.schema)
         wanted = None if stop is None else stop - start
-        frame = pl.from_arrow(table.slice(start - first * BATCH_ROWS, wanted))
+        part = table.slice(start - first * BATCH_ROWS, wanted)
+        if 2 * part.num_rows < table.num_rows:  # a slice would keep whole batches in memory
+            part = part.take(pa.array(range(part.num_rows), pa.int64()))
+        frame = pl.from_arrow(part)
     if not isinstance(frame, pl.DataFrame):
         raise TypeError("a spill holds a table")
     return frame

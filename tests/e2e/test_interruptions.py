@@ -23,7 +23,6 @@ import pytest
 from epc_release.release.disk import held
 from epc_release.release.report import BuildReport
 from epc_release.release.synth import synthesise
-from epc_release.release.workspace import LOCK
 from epc_release.schemas.load import load_register
 
 PATIENCE = 60  # seconds
@@ -50,7 +49,7 @@ class Command:
 
     @property
     def work(self) -> list[Path]:
-        return list((self.state / "work").glob("epc-release-build-*"))
+        return [p for p in (self.state / "work").glob("epc-release-build-*") if p.is_dir()]
 
     def reach(self, stage: str) -> list[psutil.Process]:
         """Wait until that stage has left a first file; the processes below the driver."""
@@ -170,7 +169,7 @@ def test_a_killed_driver(
     assert gone(children, 10)  # workers see that their driver is gone, and end by themselves
     assert not one.out.exists()
     (left,) = one.work
-    with held(left / LOCK) as free:
+    with held(left.with_suffix(".lock")) as free:
         assert free
     assert rebuild() == expected
     assert not left.parent.exists()
