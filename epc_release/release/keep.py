@@ -10,6 +10,7 @@ import json
 import os
 import shutil
 from collections.abc import Mapping
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -17,12 +18,14 @@ from typing import Any
 from epc_release.errors import ReleaseError
 from epc_release.manifests.facts import ReleaseFacts
 from epc_release.manifests.ledger import exact_ledger
+from epc_release.release.gates.evaluate import Judged
+from epc_release.release.gates.history import REPORT, remembered
 from epc_release.release.prepare import Prepared
 
 
 def check_line(prepared: Prepared) -> None:
     """A release id belongs to one register and policy. Raises E402."""
-    path = prepared.settings.state / prepared.release / "report.json"
+    path = prepared.settings.state / prepared.release / REPORT
     if path.is_file():
         report = json.loads(path.read_text(encoding="utf-8"))
         line = (report["register"], report["policy"])
@@ -30,17 +33,31 @@ def check_line(prepared: Prepared) -> None:
             raise ReleaseError("E402", release=prepared.release, register=line[0], policy=line[1])
 
 
-def remember(prepared: Prepared, facts: ReleaseFacts, quarantine: Path) -> None:
-    """Keep ledger, report and quarantine of a finished release, and log the build."""
+def remember(prepared: Prepared, facts: ReleaseFacts, judged: Judged, quarantine: Path) -> None:
+    """Keep ledger, report and quarantine of a finished release; log the build and acceptances."""
     folder = prepared.settings.state / prepared.release
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     prepared.settings.state.chmod(0o700)
     write_private(folder / "ledger.json", exact_ledger(facts))
-    write_private(folder / "report.json", report(prepared, facts))
+    told = report(prepared, facts)
+    gates = _gates(prepared, judged)
+    codes = remembered(facts.tables)
+    write_private(folder / REPORT, {**told, **gates, "codes": codes})
     shutil.rmtree(folder / "quarantine", ignore_errors=True)
     if quarantine.is_dir():
         shutil.copytree(quarantine, folder / "quarantine")
-    log(prepared.settings.state, "build", report(prepared, facts))
+    if judged.accepted:
+        log(prepared.settings.state, "accept", {"release": facts.release, **gates})
+    log(prepared.settings.state, "build", told)
+
+
+def _gates(prepared: Prepared, judged: Judged) -> dict[str, Any]:
+    """What the build was compared with, and the gates that were accepted, with the reason."""
+    return {
+        "previous": judged.previous,
+        "accepted": [breach.as_dict() for breach in judged.accepted],
+        "reason": prepared.settings.reason if judged.accepted else None,
+    }
 
 
 def report(prepared: Prepared, facts: ReleaseFacts) -> dict[str, Any]:
@@ -56,6 +73,13 @@ def report(prepared: Prepared, facts: ReleaseFacts) -> dict[str, Any]:
         "partial": facts.partial,
         "synthetic": facts.synthetic,
         "sources": [part.name for part in prepared.inventory.parts],
+        "dialects": {each.dialect: each.given for each in prepared.dialects if each.given},
+        "encodings": {
+            part.name: part.csv.encoding
+            for part in prepared.inventory.parts
+            if part.csv is not None and part.csv.encoding is not None
+        },
+        "refused": [asdict(file) for file in prepared.inventory.refused],
         "ignored": [list(pair) for pair in prepared.inventory.ignored],
         "suppressions": None
         if suppressions is None

@@ -13,20 +13,30 @@ from pathlib import Path
 
 from epc_release.errors import ReleaseError
 from epc_release.manifests.describe import describe
-from epc_release.manifests.facts import ReleaseFacts
+from epc_release.manifests.facts import ReleaseFacts, TableFacts
 from epc_release.manifests.verify import verify
 from epc_release.release import keep, quarantine
 from epc_release.release.assemble import release_facts, table_facts, write_archives
 from epc_release.release.config import Settings
 from epc_release.release.context import Job, load_context, save_job
 from epc_release.release.execute import Executor, open_executor
-from epc_release.release.ledger import check_empty, check_rejects
+from epc_release.release.gates.baseline import read_baseline
+from epc_release.release.gates.evaluate import Judged, evaluate, settle_breaches
+from epc_release.release.gates.history import first_seen
+from epc_release.release.gates.previous import Baseline
+from epc_release.release.ledger import check_empty
 from epc_release.release.prepare import Prepared, prepare
 from epc_release.release.progress import Progress
 from epc_release.release.report import BuildReport, PlanReport
 from epc_release.release.source import Chunk, check_control, chunks
 from epc_release.release.source.stream import Digests
-from epc_release.release.stages import Collected, finish_all, route_all, settle_all
+from epc_release.release.stages import (
+    Collected,
+    count_all_units,
+    finish_all,
+    route_all,
+    settle_all,
+)
 from epc_release.release.workspace import install, workspace
 
 
@@ -39,19 +49,26 @@ def build(settings: Settings, progress: Progress) -> BuildReport:
     """Make a release in ``settings.out``; nothing appears there before it is whole and verified."""
     prepared = prepare(settings)
     keep.check_line(prepared)
+    baseline = _baseline(prepared)
     with workspace(settings) as work:
         executor = open_executor(settings.executor, settings.jobs)
         try:
-            facts = _make(prepared, work, executor, progress)
+            facts, judged = _make(prepared, baseline, work, executor, progress)
         finally:
             executor.close()
         verify(work / "release").check()
         new = install(work / "release", settings.out, prepared.release)
-        keep.remember(prepared, facts, work / "kept")
-    return BuildReport(facts, settings.out / prepared.release, new, settings.state)
+        keep.remember(prepared, facts, judged, work / "kept")
+    return BuildReport(facts, settings.out / prepared.release, new, settings.state, judged)
 
 
-def _make(prepared: Prepared, work: Path, executor: Executor, progress: Progress) -> ReleaseFacts:
+def _make(
+    prepared: Prepared,
+    baseline: Baseline | None,
+    work: Path,
+    executor: Executor,
+    progress: Progress,
+) -> tuple[ReleaseFacts, Judged]:
     """All stages, to the described release in ``work/release``."""
     path = _start(prepared, work)
     context = load_context(path)
@@ -61,15 +78,17 @@ def _make(prepared: Prepared, work: Path, executor: Executor, progress: Progress
     if prepared.settings.limit is None:
         check_control(prepared.inventory, digests, _rows_by_part(found))
     settle_all(path, found, executor, progress)
-    _gates(prepared, found)
+    count_all_units(path, found, executor, progress)
+    _refuse_nothing(prepared, found)
     finished = finish_all(path, found, prepared.group_rows, executor, progress)
     tables = table_facts(context, found, finished)
+    judged = _gates(prepared, baseline, tables)
     archives = write_archives(prepared, context, finished, executor, progress)
-    facts = release_facts(prepared, tables, archives)
+    facts = release_facts(prepared, tables, archives, judged.told)
     describe(facts, context.job.release)
     parts = (work / "quarantine").glob("*.parquet")
     quarantine.gather(parts, work / "kept", found.places())
-    return facts
+    return facts, judged
 
 
 def _start(prepared: Prepared, work: Path) -> Path:
@@ -118,13 +137,28 @@ def _rows_by_part(found: Collected) -> dict[str, int]:
     return rows
 
 
-def _gates(prepared: Prepared, found: Collected) -> None:
-    """Data quality gates; nothing of the release is written before they are passed."""
+def _baseline(prepared: Prepared) -> Baseline | None:
+    """The previous release; a build with a limit is compared with none."""
+    settings = prepared.settings
+    if settings.limit is not None:
+        return None
+    line = (prepared.register.name, prepared.policy.name)
+    return read_baseline(settings.previous, settings.to, *line)
+
+
+def _gates(prepared: Prepared, baseline: Baseline | None, tables: tuple[TableFacts, ...]) -> Judged:
+    """Data quality gates; nothing of the release is installed before they are passed."""
+    settings, register = prepared.settings, prepared.register
+    since = first_seen(settings.state, register.name, prepared.policy.name)
+    breaches = evaluate(register, tables, baseline, since)
+    accepted = settle_breaches(breaches, settings.accept)
+    return Judged(baseline.release if baseline else None, accepted)
+
+
+def _refuse_nothing(prepared: Prepared, found: Collected) -> None:
+    """A build of no records, or a table of which none is left, goes no further."""
     if not any(account.read for account in found.accounts.values()):
         raise ReleaseError("E305", register=prepared.register.name)
     for table in prepared.register.tables:
-        if table.name in found.accounts:
-            account = found.accounts[table.name]
-            check_rejects(table.name, account)
-            if not prepared.settings.allow_empty:
-                check_empty(table.name, account)
+        if table.name in found.accounts and not prepared.settings.allow_empty:
+            check_empty(table.name, found.accounts[table.name])
