@@ -18,7 +18,7 @@ EXIT_STORAGE, EXIT_CONFLICT, EXIT_VERIFICATION, EXIT_INTERRUPTED = 5, 6, 7, 130
 
 @dataclass(frozen=True)
 class Problem:
-    """One kind of error: ``message`` is a format string over the details of an occurrence."""
+    """One kind of error: ``message`` and ``fix`` are format strings over the details of one."""
 
     code: str
     title: str
@@ -44,8 +44,8 @@ def catalogue() -> Mapping[str, Problem]:
 class ReleaseError(Exception):
     """Something that stops the work, for a reason that the reader can act on.
 
-    ``details`` fill the message's template; they name files, lines, columns and rules, never
-    protected values.
+    ``details`` fill the templates of message and fix; they name files, lines, columns and rules,
+    never protected values.
     """
 
     def __init__(self, code: str, /, **details: object) -> None:
@@ -56,6 +56,11 @@ class ReleaseError(Exception):
     @property
     def exit(self) -> int:
         return self.problem.exit
+
+    @property
+    def fix(self) -> str:
+        """What the reader can do about this occurrence."""
+        return self.problem.fix.format(**self.details)
 
     def __str__(self) -> str:
         return f"{self.problem.code}: {self.problem.message.format(**self.details)}"

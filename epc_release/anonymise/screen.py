@@ -132,11 +132,18 @@ class Bound:
 
 
 def bind(
-    policy: Policy, table: Table, present: frozenset[str], screened_upstream: Sequence[str]
+    policy: Policy,
+    table: Table,
+    present: frozenset[str],
+    screened_upstream: Sequence[str],
+    *,
+    sites: bool = True,
 ) -> Bound:
     """Bind a policy to a table whose input has the columns ``present`` (our names).
 
-    Raises E148 where columns of rules are missing and the rules are not in ``screened_upstream``.
+    Without a list of ``sites`` no record is excluded by one, so a property's number that cannot be
+    read decides nothing and is a cell like any other. Raises E148 where columns of rules are
+    missing and the rules are not in ``screened_upstream``.
     """
     rules, upstream, needs_list = [], [], False
     blind: list[str] = []
@@ -151,6 +158,8 @@ def bind(
         reduced = _with_present(rule, present) if missing else rule
         if reduced is None:
             upstream.append(rule.id)
+            continue
+        if rule.kind == "exclude_site" and not sites:
             continue
         rules.append(reduced)
         needs_list |= rule.kind == "suppression_list" and not done_upstream

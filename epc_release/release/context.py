@@ -109,7 +109,9 @@ class Context:
         """The policy bound to the columns that a file has."""
         key = (match.dialect.dialect, match.dialect.table, match.columns)
         if key not in self._bound:
-            self._bound[key] = bind_header(self.job.policy, self.job.register, match)
+            self._bound[key] = bind_header(
+                self.job.policy, self.job.register, match, sites=self.job.sites is not None
+            )
         return self._bound[key]
 
     def texts(self, dialect: TableDialect) -> frozenset[str]:
@@ -148,11 +150,14 @@ class Context:
         )
 
 
-def bind_header(policy: Policy, register: Register, match: HeaderMatch) -> Bound:
+def bind_header(
+    policy: Policy, register: Register, match: HeaderMatch, *, sites: bool = True
+) -> Bound:
     """Bind the policy to the columns of a file; a rule without its input stops here (E148)."""
     dialect = match.dialect
     present = frozenset(name for name in match.columns if name is not None) | {*dialect.picks}
-    return bind(policy, register.table(dialect.table), present, dialect.screened_upstream)
+    table = register.table(dialect.table)
+    return bind(policy, table, present, dialect.screened_upstream, sites=sites)
 
 
 def save_job(job: Job) -> Path:

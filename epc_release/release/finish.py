@@ -6,11 +6,12 @@ partitions, less what was dropped when keys were settled, is what the files hold
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import polars as pl
+import pyarrow as pa
 
 from epc_release.errors import ReleaseError
 from epc_release.manifests.columns import arrow_schema
@@ -28,7 +29,7 @@ from epc_release.release.write.fragments import (
     Run,
     compress_partitions,
 )
-from epc_release.release.write.parquet import to_arrow, write_part
+from epc_release.release.write.parquet import ROW_GROUP_ROWS, to_arrow, write_part
 from epc_release.schemas.checks import compile_checks
 
 
@@ -72,19 +73,19 @@ def finish(task: FinishTask) -> Finished:
         rows, issues = _drop(context, task, plan, rows, issues)
     _validate(plan, rows)
     label = plan.partition or NO_PARTITION
-    rows = _sorted(plan, rows, label)
-    runs = _runs(plan, rows, label)
+    order = _order(plan, rows, label)
+    runs = _runs(plan, rows, label, order)
     store = context.folder("fragments") / f"{task.number}.deflate"
     with store.open("wb") as sink:
         csv = compress_partitions(
-            rows,
+            _blocks(rows, order, 0, len(rows), BLOCK_ROWS),
             plan.published,
             runs,
             sink,
             store=str(store),
             level=context.job.compression_level,
         )
-    parts = tuple(_write_parts(context, plan, rows, csv))
+    parts = tuple(_write_parts(context, plan, rows, order, csv))
     return Finished(
         number=task.number,
         table=task.table,
@@ -92,11 +93,29 @@ def finish(task: FinishTask) -> Finished:
         parts=parts,
         csv=tuple(csv),
         issues=_count(issues, label),
-        presence=presence(rows, plan.written.names, runs),
+        presence=presence(rows, order, plan.written.names, runs),
     )
 
 
-def _runs(plan: TablePlan, rows: pl.DataFrame, label: str) -> list[Run]:
+def _order(plan: TablePlan, rows: pl.DataFrame, label: str) -> pl.Series:
+    """Positions of the rows by partition (missing last, as partitions are listed), then by the
+    published sort columns (missing first)."""
+    names = dict.fromkeys((label, *((YEAR,) if plan.table.parent else ()), *plan.sort))
+    keys = [pl.col(name).cast(_sortable(rows, name)) for name in names]
+    last = [name == label for name in names]
+    return rows.select(pl.arg_sort_by(keys, nulls_last=last)).to_series()
+
+
+def _blocks(
+    rows: pl.DataFrame, order: pl.Series, start: int, stop: int, size: int
+) -> Iterator[pl.DataFrame]:
+    """Sorted rows ``start`` to before ``stop``, at most ``size`` at a time: they are never all
+    there a second time."""
+    for at in range(start, stop, size):
+        yield rows[order.slice(at, min(size, stop - at))]
+
+
+def _runs(plan: TablePlan, rows: pl.DataFrame, label: str, order: pl.Series) -> list[Run]:
     """One for each year of each partition, in the order of the sorted rows."""
     if plan.table.parent:
         years = rows[YEAR].cast(pl.String).fill_null(UNKNOWN_YEAR)
@@ -104,7 +123,7 @@ def _runs(plan: TablePlan, rows: pl.DataFrame, label: str) -> list[Run]:
         years = rows.select(year_label(plan.year, rows.schema[plan.year])).to_series()
     else:
         years = pl.Series([UNKNOWN_YEAR]).new_from_index(0, len(rows))
-    places = pl.DataFrame({"value": rows[label].cast(pl.String), "year": years})
+    places = pl.DataFrame({"value": rows[label].cast(pl.String), "year": years})[order]
     found, start = [], 0
     for length, place in places.to_struct().rle().struct.unnest().iter_rows():
         found.append(Run(place["value"], place["year"], start, start + length))
@@ -113,43 +132,59 @@ def _runs(plan: TablePlan, rows: pl.DataFrame, label: str) -> list[Run]:
 
 
 def _write_parts(
-    context: Context, plan: TablePlan, rows: pl.DataFrame, csv: Sequence[PartitionCsv]
+    context: Context,
+    plan: TablePlan,
+    rows: pl.DataFrame,
+    order: pl.Series,
+    csv: Sequence[PartitionCsv],
 ) -> Iterator[FileFacts]:
-    """A Parquet part for each partition; neighbours are decoded together, which costs less."""
+    """A Parquet part for each partition; small neighbours are decoded together: it costs less."""
     target = arrow_schema(plan.written)
     start = 0
-    for block in _blocks(csv):
-        table = to_arrow(rows.slice(start, sum(part.rows for part in block)), target)
-        start += table.num_rows
-        at = 0
-        for part in block:
-            path = part_path(plan.table.name, plan.partition, part.value)
-            yield write_part(
-                context.job.release,
-                path,
-                table.slice(at, part.rows),
-                content_sha256=part.content_sha256,
-            )
-            at += part.rows
+    for group in _neighbours(csv):
+        stop = start + sum(part.rows for part in group)
+        tables = (
+            to_arrow(block, target) for block in _blocks(rows, order, start, stop, ROW_GROUP_ROWS)
+        )
+        if len(group) == 1:
+            yield _write_part(context, plan, group[0], target, tables)
+        else:
+            together, at = next(tables), 0
+            for part in group:
+                table = together.slice(at, part.rows)
+                yield _write_part(context, plan, part, target, [table])
+                at += part.rows
+        start = stop
 
 
-def _blocks(csv: Sequence[PartitionCsv]) -> Iterator[list[PartitionCsv]]:
+def _write_part(
+    context: Context,
+    plan: TablePlan,
+    part: PartitionCsv,
+    target: pa.Schema,
+    tables: Iterable[pa.Table],
+) -> FileFacts:
+    path = part_path(plan.table.name, plan.partition, part.value)
+    return write_part(
+        context.job.release,
+        path,
+        target,
+        tables,
+        sorted_by=() if plan.table.parent else plan.sort,  # children stand by year first
+        content_sha256=part.content_sha256,
+    )
+
+
+def _neighbours(csv: Sequence[PartitionCsv]) -> Iterator[list[PartitionCsv]]:
     """Neighbouring partitions of together at most ``BLOCK_ROWS`` rows, or one larger one."""
-    block: list[PartitionCsv] = []
+    group: list[PartitionCsv] = []
     for part in csv:
-        if block and sum(p.rows for p in block) + part.rows > BLOCK_ROWS:
-            yield block
-            block = []
-        block.append(part)
-    if block:
-        yield block
-
-
-def _sorted(plan: TablePlan, rows: pl.DataFrame, label: str) -> pl.DataFrame:
-    """By partition (missing last, as partitions are listed), then by the published sort columns."""
-    order = dict.fromkeys((label, *((YEAR,) if plan.table.parent else ()), *plan.sort))
-    keys = [pl.col(name).cast(_sortable(rows, name)) for name in order]
-    return rows.sort(keys, nulls_last=[name == label for name in order])
+        if group and sum(p.rows for p in group) + part.rows > BLOCK_ROWS:
+            yield group
+            group = []
+        group.append(part)
+    if group:
+        yield group
 
 
 def _sortable(frame: pl.DataFrame, name: str) -> pl.DataType:

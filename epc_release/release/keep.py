@@ -1,6 +1,7 @@
 """State: what is remembered of a release in private, and the log of what was done.
 
-``<state>/<release>/ledger.json`` (exact), ``report.json``, ``quarantine/<table>.parquet``;
+``<state>/<release>/ledger.json`` (exact), ``report.json``, ``quarantine/<table>.parquet``; of a
+build that a gate stopped, ``stopped/quarantine/<table>.parquet`` alone;
 ``<state>/operations.jsonl`` gets one line per build. Files are 0600, folders 0700.
 """
 
@@ -18,6 +19,7 @@ from typing import Any
 from epc_release.errors import ReleaseError
 from epc_release.manifests.facts import ReleaseFacts
 from epc_release.manifests.ledger import exact_ledger
+from epc_release.release.disk import private
 from epc_release.release.gates.evaluate import Judged
 from epc_release.release.gates.history import REPORT, remembered
 from epc_release.release.prepare import Prepared
@@ -33,22 +35,30 @@ def check_line(prepared: Prepared) -> None:
             raise ReleaseError("E402", release=prepared.release, register=line[0], policy=line[1])
 
 
-def remember(prepared: Prepared, facts: ReleaseFacts, judged: Judged, quarantine: Path) -> None:
-    """Keep ledger, report and quarantine of a finished release; log the build and acceptances."""
+def stopped(prepared: Prepared) -> Path:
+    """Where the quarantine of a build that a gate stopped is kept, until one is finished."""
+    return prepared.settings.state / prepared.release / "stopped" / "quarantine"
+
+
+def stage(prepared: Prepared, facts: ReleaseFacts, judged: Judged, staged: Path) -> None:
+    """Write ledger and report beside the quarantine in ``staged``, before anything is installed."""
+    staged.mkdir(mode=0o700, exist_ok=True)
+    write_private(staged / "ledger.json", exact_ledger(facts))
+    codes = {"codes": remembered(facts.tables)}
+    write_private(staged / REPORT, {**report(prepared, facts), **_gates(prepared, judged), **codes})
+
+
+def remember(prepared: Prepared, facts: ReleaseFacts, judged: Judged, staged: Path) -> None:
+    """Put what was staged in its place in the state folder; log the build and acceptances."""
     folder = prepared.settings.state / prepared.release
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    folder.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     prepared.settings.state.chmod(0o700)
-    write_private(folder / "ledger.json", exact_ledger(facts))
-    told = report(prepared, facts)
-    gates = _gates(prepared, judged)
-    codes = remembered(facts.tables)
-    write_private(folder / REPORT, {**told, **gates, "codes": codes})
-    shutil.rmtree(folder / "quarantine", ignore_errors=True)
-    if quarantine.is_dir():
-        shutil.copytree(quarantine, folder / "quarantine")
+    shutil.rmtree(folder, ignore_errors=True)
+    shutil.move(staged, folder)
     if judged.accepted:
+        gates = _gates(prepared, judged)
         log(prepared.settings.state, "accept", {"release": facts.release, **gates})
-    log(prepared.settings.state, "build", told)
+    log(prepared.settings.state, "build", report(prepared, facts))
 
 
 def _gates(prepared: Prepared, judged: Judged) -> dict[str, Any]:
@@ -96,8 +106,7 @@ def report(prepared: Prepared, facts: ReleaseFacts) -> dict[str, Any]:
 def write_private(path: Path, content: Mapping[str, Any]) -> None:
     """A JSON file of mode 0600, whole or not at all."""
     temporary = path.with_name(path.name + ".part")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as sink:
+    with open(temporary, "w", encoding="utf-8", newline="\n", opener=private) as sink:
         json.dump(content, sink, ensure_ascii=False, indent=2)
         sink.write("\n")
     temporary.replace(path)
@@ -106,8 +115,8 @@ def write_private(path: Path, content: Mapping[str, Any]) -> None:
 def log(state: Path, action: str, details: Mapping[str, Any]) -> None:
     """Append one line to the operations log."""
     line = {"time": datetime.now(UTC).isoformat(timespec="seconds"), "action": action, **details}
-    descriptor = os.open(state / "operations.jsonl", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-    with os.fdopen(descriptor, "a", encoding="utf-8") as sink:
+    file = state / "operations.jsonl"
+    with open(file, "a", encoding="utf-8", newline="\n", opener=private) as sink:
         sink.write(json.dumps(line, ensure_ascii=False) + "\n")
         sink.flush()
         os.fsync(sink.fileno())

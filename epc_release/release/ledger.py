@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from epc_release.errors import ReleaseError
 from epc_release.manifests.facts import TableLedger
@@ -23,6 +23,17 @@ class Account:
         self.read += read
         self.excluded.update(excluded)
         self.rejected.update(rejected)
+
+    @property
+    def left(self) -> int:
+        """Records that were neither excluded, rejected nor suppressed."""
+        return self.read - self.excluded.total() - self.rejected.total() - self.suppressed
+
+    @property
+    def reasons(self) -> str:
+        """Why records were left out, with their numbers."""
+        counts = sorted((self.excluded + self.rejected).items())
+        return ", ".join(f"{name} {count}" for name, count in counts)
 
     def close(self, table: str) -> TableLedger:
         """The ledger, proved. Raises E902 where a record is not accounted for."""
@@ -48,9 +59,14 @@ class Account:
 
 def check_empty(table: str, account: Account) -> None:
     """Stop where a table that had records would publish none. Raises E302."""
-    gone = account.excluded.total() + account.rejected.total() + account.suppressed
-    if account.read and account.read == gone:
-        reasons = ", ".join(
-            f"{name} {n}" for name, n in sorted((account.excluded + account.rejected).items())
-        )
-        raise ReleaseError("E302", table=table, read=account.read, reasons=reasons)
+    if account.read and not account.left:
+        raise ReleaseError("E302", table=table, read=account.read, reasons=account.reasons)
+
+
+def check_any(accounts: Iterable[Account]) -> None:
+    """Stop where no table would publish a record: there is no empty release. Raises E308."""
+    total = Account()
+    for account in accounts:
+        total.add(account.read, account.excluded, account.rejected)
+    if not total.left:
+        raise ReleaseError("E308", read=total.read, reasons=total.reasons)

@@ -7,6 +7,7 @@ write (``finish``), archives, describe, verify, install. Publishing is a step of
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
@@ -24,7 +25,7 @@ from epc_release.release.gates.baseline import read_baseline
 from epc_release.release.gates.evaluate import Judged, evaluate, settle_breaches
 from epc_release.release.gates.history import first_seen
 from epc_release.release.gates.previous import Baseline
-from epc_release.release.ledger import check_empty
+from epc_release.release.ledger import check_any, check_empty
 from epc_release.release.prepare import Prepared, prepare
 from epc_release.release.progress import Progress
 from epc_release.release.report import BuildReport, PlanReport
@@ -34,6 +35,7 @@ from epc_release.release.stages import (
     Collected,
     count_all_units,
     finish_all,
+    keep_drops,
     route_all,
     settle_all,
 )
@@ -57,6 +59,7 @@ def build(settings: Settings, progress: Progress) -> BuildReport:
         finally:
             executor.close()
         verify(work / "release").check()
+        keep.stage(prepared, facts, judged, work / "kept")
         new = install(work / "release", settings.out, prepared.release)
         keep.remember(prepared, facts, judged, work / "kept")
     return BuildReport(facts, settings.out / prepared.release, new, settings.state, judged)
@@ -79,15 +82,17 @@ def _make(
         check_control(prepared.inventory, digests, _rows_by_part(found))
     settle_all(path, found, executor, progress)
     count_all_units(path, found, executor, progress)
-    _refuse_nothing(prepared, found)
-    finished = finish_all(path, found, prepared.group_rows, executor, progress)
+    with _kept(prepared, path, found, drops=True):
+        _refuse_nothing(prepared, found)
+    sizes = {name: prepared.group_rows(name, a.read) for name, a in found.accounts.items()}
+    finished = finish_all(path, found, sizes, executor, progress)
     tables = table_facts(context, found, finished)
-    judged = _gates(prepared, baseline, tables)
+    with _kept(prepared, path, found, drops=False):
+        judged = _gates(prepared, baseline, tables)
     archives = write_archives(prepared, context, finished, executor, progress)
     facts = release_facts(prepared, tables, archives, judged.told)
     describe(facts, context.job.release)
-    parts = (work / "quarantine").glob("*.parquet")
-    quarantine.gather(parts, work / "kept", found.places())
+    quarantine.gather(work / "quarantine", work / "kept" / "quarantine", found.places())
     return facts, judged
 
 
@@ -151,7 +156,7 @@ def _gates(prepared: Prepared, baseline: Baseline | None, tables: tuple[TableFac
     settings, register = prepared.settings, prepared.register
     since = first_seen(settings.state, register.name, prepared.policy.name)
     breaches = evaluate(register, tables, baseline, since)
-    accepted = settle_breaches(breaches, settings.accept)
+    accepted = settle_breaches(breaches, settings.accept, keep.stopped(prepared))
     return Judged(baseline.release if baseline else None, accepted)
 
 
@@ -162,3 +167,21 @@ def _refuse_nothing(prepared: Prepared, found: Collected) -> None:
     for table in prepared.register.tables:
         if table.name in found.accounts and not prepared.settings.allow_empty:
             check_empty(table.name, found.accounts[table.name])
+    check_any(found.accounts.values())
+
+
+@contextmanager
+def _kept(prepared: Prepared, context: Path, found: Collected, *, drops: bool) -> Iterator[None]:
+    """Where a gate stops the build, what was rejected is kept, so that one can look at it.
+
+    ``drops``: parents that settling refused are not yet in the quarantine, as they are after
+    ``finish``.
+    """
+    try:
+        yield
+    except ReleaseError:
+        if drops:
+            keep_drops(context, found)
+        folder = context.with_name("quarantine")
+        quarantine.gather(folder, keep.stopped(prepared), found.places())
+        raise

@@ -23,7 +23,6 @@ from epc_release.schemas.register import Register, TableDialect
 RAW_PER_WORKER = 7  # a worker's peak is about this many times its chunk of raw text
 WORKER_BASE = 200 << 20  # bytes of a worker before it has read anything
 MIN_CHUNK, MAX_CHUNK = 4 << 20, 96 << 20
-ROWS_PER_BYTE = 1 / 900
 
 
 @dataclass(frozen=True)
@@ -50,10 +49,13 @@ class Prepared:
     def synthetic(self) -> bool:
         return self.inventory.control is not None and self.inventory.control.synthetic
 
-    @property
-    def group_rows(self) -> int:
-        """Rows that a worker finishes at a time: about the memory of one and a half chunks."""
-        return int(self.chunk_bytes * ROWS_PER_BYTE * 1.5)
+    def group_rows(self, table: str, read: int) -> int:
+        """Rows of a table that a worker finishes at a time: about those of one and a half chunks.
+
+        ``read`` is the number of its records.
+        """
+        text_bytes = sum(part.text_bytes for part in self.inventory.of(table))
+        return int(1.5 * self.chunk_bytes * read / max(text_bytes, 1))
 
     @property
     def temporary_bytes(self) -> int:

@@ -24,10 +24,14 @@ class Presence:
         return Presence(self.missing + other.missing, min(years, default=None))
 
 
-def presence(rows: pl.DataFrame, names: Sequence[str], runs: Sequence[Run]) -> dict[str, Presence]:
-    """By column of ``names``; ``runs`` say which rows are of which year, in the order of rows."""
+def presence(
+    rows: pl.DataFrame, order: pl.Series, names: Sequence[str], runs: Sequence[Run]
+) -> dict[str, Presence]:
+    """By column of ``names``; ``runs`` say which rows, in this ``order``, are of which year."""
     labels = [0 if run.year == UNKNOWN_YEAR else int(run.year) for run in runs]
-    years = pl.Series(np.repeat(labels, [run.stop - run.start for run in runs]), dtype=pl.Int32)
+    places = np.empty(len(rows), dtype=np.int32)
+    places[order.to_numpy()] = np.repeat(labels, [run.stop - run.start for run in runs])
+    years = pl.Series(places)
     years = years.set(years == 0, None)
     whole = _least(years)
     found = {}

@@ -7,7 +7,7 @@ record), code, raw (the raw cell, or the record as it stood or as JSON of what w
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import polars as pl
@@ -24,7 +24,11 @@ SCHEMA = {
 
 
 def of_records(table: str, rows: pl.DataFrame, published: Sequence[str]) -> pl.DataFrame:
-    """Records refused after their chunk was read; ``__chunk``, ``__row`` and ``__code`` say it."""
+    """Records refused after their chunk was read; ``__chunk``, ``__row`` and ``__code`` say it.
+
+    Their text is that of the columns ``published``; without any it is missing.
+    """
+    shown = pl.struct(pl.col(published).cast(pl.String)).struct.json_encode() if published else None
     return rows.select(
         pl.col("__chunk").alias("chunk"),
         pl.lit(table).alias("table"),
@@ -32,7 +36,7 @@ def of_records(table: str, rows: pl.DataFrame, published: Sequence[str]) -> pl.D
         pl.lit(None, pl.Int64).alias("line"),
         pl.lit(None, pl.String).alias("column"),
         pl.col("__code").alias("code"),
-        pl.struct(pl.col(published).cast(pl.String)).struct.json_encode().alias("raw"),
+        pl.lit(None, pl.String).alias("raw") if shown is None else shown.alias("raw"),
     )
 
 
@@ -44,10 +48,8 @@ def write(folder: Path, name: str, rows: pl.DataFrame) -> None:
         path.chmod(0o600)
 
 
-def gather(
-    parts: Iterable[Path], target: Path, chunks: Sequence[tuple[str, int]]
-) -> dict[str, int]:
-    """Merge parts into one file per table; rows by table.
+def gather(folder: Path, target: Path, chunks: Sequence[tuple[str, int]]) -> dict[str, int]:
+    """Merge the parts in ``folder`` into one file per table in ``target``; rows by table.
 
     ``chunks`` gives each chunk's file and the number of records before it, so that ``row`` counts
     from the beginning of the file.
@@ -59,7 +61,7 @@ def gather(
             "before": pl.Series([before for _, before in chunks], dtype=pl.Int64),
         }
     )
-    found = sorted(parts)
+    found = sorted(folder.glob("*.parquet"))
     counts: dict[str, int] = {}
     if not found:
         return counts

@@ -7,13 +7,15 @@ from, and a range of rows is read without reading the file.
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import polars as pl
 import pyarrow as pa
+
+from epc_release.release.disk import private
 
 BATCH_ROWS = 4096  # a range reads whole batches: small ones waste little, large ones are cheap
 
@@ -38,6 +40,11 @@ class Spill:
     path: Path
     slices: tuple[Slice, ...]
 
+    @cached_property
+    def places(self) -> Mapping[str | None, Slice]:
+        """The slices by label."""
+        return {part.label: part for part in self.slices}
+
 
 def write_spill(path: Path, frame: pl.DataFrame, label: str, *, drop_label: bool = False) -> Spill:
     """Sort ``frame`` by the text column ``label`` (missing last) and write it, whole or not."""
@@ -58,9 +65,8 @@ def write_ipc(path: Path, table: pa.Table) -> None:
     """Write an Arrow IPC file of lz4 batches, mode 0600, through a temporary name."""
     temporary = path.with_name(path.name + ".part")
     options = pa.ipc.IpcWriteOptions(compression="lz4", use_threads=False)
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with (
-        os.fdopen(descriptor, "wb") as sink,
+        open(temporary, "wb", opener=private) as sink,
         pa.ipc.new_file(sink, table.schema, options=options) as writer,
     ):
         for batch in table.combine_chunks().to_batches(max_chunksize=BATCH_ROWS):
@@ -95,4 +101,4 @@ def concat(frames: Iterable[pl.DataFrame]) -> pl.DataFrame:
     }
     if texts:
         parts = [part.with_columns(pl.col(list(texts)).cast(pl.String)) for part in parts]
-    return pl.concat(parts)
+    return pl.concat(parts, rechunk=True)

@@ -6,19 +6,23 @@ Each stage is one pass of independent tasks; between them only small facts come 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import polars as pl
+
+from epc_release.release import quarantine
 from epc_release.release.context import Job, load_context
 from epc_release.release.execute import Executor
 from epc_release.release.finish import Finished, FinishTask, finish
 from epc_release.release.ledger import Account
 from epc_release.release.progress import Progress
+from epc_release.release.records import FIRST_REJECTED, REJECTED
 from epc_release.release.route import Routed, RouteTask, route
 from epc_release.release.settle import Piece, Settled, SettleTask, settle
 from epc_release.release.source import Chunk
-from epc_release.release.spill import Spill
+from epc_release.release.spill import Spill, concat, read_range
 from epc_release.release.units import UnitTask, count_units
 
 
@@ -138,19 +142,33 @@ def count_all_units(
 
 def pieces(spills: Iterable[tuple[int, Spill]], labels: Iterable[str | None]) -> tuple[Piece, ...]:
     """The rows of these labels (neighbours in the order of the spills) in each spill."""
-    wanted = set(labels)
+    wanted = tuple(labels)
     found = []
     for number, spill in sorted(spills, key=lambda pair: pair[0]):
-        slices = [part for part in spill.slices if part.label in wanted]
+        slices = [spill.places[label] for label in wanted if label in spill.places]
         if slices:
             found.append(Piece(spill.path, slices[0].start, slices[-1].stop, number))
     return tuple(found)
 
 
+def keep_drops(context: Path, found: Collected) -> None:
+    """Quarantine the parents that settling refused where no ``finish`` will: without text."""
+    folder = load_context(context).folder("quarantine")
+    codes = pl.Series(REJECTED, dtype=pl.String)
+    for table, paths in found.drops.items():
+        rows = concat([read_range(path) for path in paths])
+        rows = rows.with_columns(__code=codes.gather(rows["__decision"] - FIRST_REJECTED))
+        quarantine.write(folder, f"settle-{table}", quarantine.of_records(table, rows, ()))
+
+
 def finish_all(
-    context: Path, found: Collected, group_rows: int, executor: Executor, progress: Progress
+    context: Path,
+    found: Collected,
+    group_rows: Mapping[str, int],
+    executor: Executor,
+    progress: Progress,
 ) -> list[Finished]:
-    """Finish every group of partitions; in the order of tables and partitions."""
+    """Finish every group of partitions, of about ``group_rows`` rows by table; in their order."""
     job = load_context(context).job
     tasks = list(_finish_tasks(context, job, found, group_rows, executor.jobs))
     with progress.stage("write", len(tasks), "groups of partitions") as tell:
@@ -162,7 +180,7 @@ def finish_all(
 
 
 def _finish_tasks(
-    context: Path, job: Job, found: Collected, group_rows: int, jobs: int
+    context: Path, job: Job, found: Collected, group_rows: Mapping[str, int], jobs: int
 ) -> Iterator[FinishTask]:
     number = 0
     for table in job.register.tables:
@@ -171,7 +189,11 @@ def _finish_tasks(
         for _, spill in spills:
             for part in spill.slices:
                 rows[part.label] += part.rows
-        for labels in _groups(rows, min(group_rows, max(1, sum(rows.values()) // (4 * jobs)))):
+        if not rows:
+            continue
+        for labels in _groups(
+            rows, min(group_rows[table.name], max(1, sum(rows.values()) // (4 * jobs)))
+        ):
             yield FinishTask(
                 context=context,
                 number=number,

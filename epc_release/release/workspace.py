@@ -6,38 +6,43 @@ next one, told apart by a lock that dies with its process.
 
 from __future__ import annotations
 
-import fcntl
 import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from epc_release.errors import ReleaseError
 from epc_release.release.config import Settings
+from epc_release.release.disk import flush_folder, held
 
-LOCK = "lock"
+PREFIX = "epc-release-build-"
 
 
 @contextmanager
 def workspace(settings: Settings) -> Iterator[Path]:
-    """A private folder for one build. Raises E103 where the places stand inside one another."""
+    """A private folder for one build. Raises E306 where the places stand inside one another."""
     refuse_nesting(settings)
     base = settings.work or settings.state / "work"
     base.mkdir(parents=True, exist_ok=True, mode=0o700)
     if settings.work is None:
         settings.state.chmod(0o700)
     _remove_abandoned(base)
-    folder = Path(tempfile.mkdtemp(prefix="build-", dir=base))
-    with (folder / LOCK).open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        try:
+    descriptor, name = tempfile.mkstemp(prefix=PREFIX, suffix=".lock", dir=base)
+    os.close(descriptor)
+    lock = Path(name)
+    folder = lock.with_suffix("")
+    try:
+        with held(lock):  # before the folder is there, so that it is never without its lock
+            folder.mkdir(mode=0o700)
             yield folder
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
-    if settings.work is None and not any(base.iterdir()):
-        base.rmdir()
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        lock.unlink(missing_ok=True)
+        if settings.work is None:
+            with suppress(OSError):  # another build's folder is in it
+                base.rmdir()
 
 
 def refuse_nesting(settings: Settings) -> None:
@@ -50,15 +55,11 @@ def refuse_nesting(settings: Settings) -> None:
 
 
 def _remove_abandoned(base: Path) -> None:
-    for folder in base.glob("build-*"):
-        try:
-            with (folder / LOCK).open("r+") as lock:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                shutil.rmtree(folder, ignore_errors=True)
-        except FileNotFoundError:
-            continue  # just being made by another build
-        except BlockingIOError:
-            continue  # of a build that is running
+    for lock in base.glob(f"{PREFIX}*.lock"):
+        with suppress(FileNotFoundError), held(lock) as abandoned:  # gone: another build was faster
+            if abandoned:
+                shutil.rmtree(lock.with_suffix(""), ignore_errors=True)
+                lock.unlink(missing_ok=True)
 
 
 def install(made: Path, out: Path, release: str) -> bool:
@@ -72,7 +73,10 @@ def install(made: Path, out: Path, release: str) -> bool:
         return _same(made, target)
     try:
         made.rename(target)
-    except OSError:  # another file system: copy beside the target first
+    except OSError:
+        if target.exists():  # another build was faster
+            return _same(made, target)
+        # another file system: copy beside the target first
         arriving = Path(tempfile.mkdtemp(prefix=f".{release}-", dir=out))
         try:
             shutil.copytree(made, arriving, dirs_exist_ok=True)
@@ -81,7 +85,7 @@ def install(made: Path, out: Path, release: str) -> bool:
         except BaseException:
             shutil.rmtree(arriving, ignore_errors=True)
             raise
-    _flush(out)
+    flush_folder(out)
     return True
 
 
@@ -90,11 +94,3 @@ def _same(made: Path, target: Path) -> bool:
     if sums.is_file() and sums.read_bytes() == (made / "SHA256SUMS").read_bytes():
         return False
     raise ReleaseError("E601", path=target)
-
-
-def _flush(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -174,12 +174,12 @@ def write_table(
     names = tuple(column for column in schema.names if column not in inherited)
     frame = placed(frame, shape).sort("__place", "__year", *schema.primary_key, nulls_last=True)
     with store.open("wb") as sink:
-        csvs = compress_partitions(frame, names, runs(frame), sink, store=str(store))
+        csvs = compress_partitions([frame], names, runs(frame), sink, store=str(store))
     target, start, parts = arrow_schema(schema), 0, []
     for csv in csvs:
         path = part_path(name, shape.partition, csv.value)
         rows = to_arrow(frame.slice(start, csv.rows), target)
-        parts.append(write_part(root, path, rows, content_sha256=csv.content_sha256))
+        parts.append(write_part(root, path, rows.schema, [rows], content_sha256=csv.content_sha256))
         start += csv.rows
     facts = TableFacts(
         name,

@@ -24,6 +24,12 @@ def used() -> dict[str, list[Path]]:
     return found
 
 
+def asked(problem: Problem) -> set[str]:
+    """The details that an error of this kind needs."""
+    templates = string.Formatter().parse(f"{problem.message} {problem.fix}")
+    return {name for _, name, _, _ in templates if name}
+
+
 def test_every_code_that_is_raised_has_an_entry() -> None:
     assert {code: paths for code, paths in used().items() if code not in catalogue()} == {}
 
@@ -40,14 +46,14 @@ def test_an_entry_is_complete(problem: Problem) -> None:
 
 
 @pytest.mark.parametrize("problem", catalogue().values(), ids=lambda problem: problem.code)
-def test_a_message_is_made_from_its_details(problem: Problem) -> None:
-    names = {name for _, name, _, _ in string.Formatter().parse(problem.message) if name}
-    error = ReleaseError(problem.code, **dict.fromkeys(names, "x"))
+def test_message_and_fix_are_made_from_the_details(problem: Problem) -> None:
+    error = ReleaseError(problem.code, **dict.fromkeys(asked(problem), "x"))
     assert str(error).startswith(f"{problem.code}: ")
+    assert not re.search(r"\{\w+\}", f"{error} {error.fix}")
 
 
-def test_details_of_every_raise_fill_the_message() -> None:
-    """``ReleaseError("E…", a=…, b=…)`` names each detail that the message asks for."""
+def test_details_of_every_raise_fill_message_and_fix() -> None:
+    """``ReleaseError("E…", a=…, b=…)`` names each detail that message and fix ask for."""
     call = re.compile(r"ReleaseError\(\s*\"(E\d{3})\"((?:[^()]|\([^()]*\))*)\)")
     wrong = []
     for path, text in SOURCES.items():
@@ -55,7 +61,7 @@ def test_details_of_every_raise_fill_the_message() -> None:
             if code not in catalogue():
                 continue
             given = set(re.findall(r"(?:^|[,\s(])(\w+)=(?!=)", details))
-            names = {n for _, n, _, _ in string.Formatter().parse(catalogue()[code].message) if n}
+            names = asked(catalogue()[code])
             if "**" not in details and not names <= given:
                 wrong.append((path.name, code, sorted(names - given)))
     assert wrong == []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import random
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -74,7 +75,7 @@ def test_order_and_number_of_files_change_no_byte(
 ) -> None:
     source = extract("legacy")
     tables = [source / f"{name}.csv" for name in _tables(source)]
-    cutoff = prepare.datetime(2026, 10, 1, tzinfo=prepare.UTC)
+    cutoff = datetime(2026, 10, 1, tzinfo=UTC)
     first = build(*tables, out=tmp_path / "first", cutoff=cutoff)
     other = shuffled(source, tmp_path / "shuffled", 3)
     second = build(

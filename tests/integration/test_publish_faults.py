@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from botocore.awsrequest import AWSResponse
+from botocore.awsrequest import AWSResponse, HTTPHeaders
 from botocore.exceptions import ConnectionClosedError
 
 from epc_release.errors import ReleaseError
@@ -25,7 +25,7 @@ from epc_release.release.publish.protocol import PublishReport, publish
 from epc_release.release.publish.s3 import S3Store
 
 if TYPE_CHECKING:
-    from conftest import MakeRelease, Place
+    from tests.integration.conftest import MakeRelease, Place
 
 Hook = Callable[[Any], Any]
 
@@ -70,7 +70,8 @@ def answer(request: Any, status: int, code: str) -> AWSResponse:
             yield self.read()
 
     body = f"<Error><Code>{code}</Code><Message>no</Message></Error>".encode()
-    return AWSResponse(request.url, status, {"content-length": str(len(body))}, Raw(body))
+    told = HTTPHeaders.from_dict({"content-length": str(len(body))})
+    return AWSResponse(request.url, status, told, Raw(body))
 
 
 def current(place: Place) -> str | None:
@@ -186,7 +187,7 @@ def test_a_multipart_upload_that_fails_is_aborted(s3_place: Place, tmp_path: Pat
     assert caught.value.problem.code == "E503"
     pending = {"Bucket": store.bucket, "Prefix": store.prefix}
     assert not store.client.list_multipart_uploads(**pending).get("Uploads")
-    lost = []
+    lost: list[Any] = []
 
     def lose(number: int, request: Any) -> Any:
         if not lost:

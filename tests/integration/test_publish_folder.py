@@ -15,7 +15,7 @@ from epc_release.release.publish.protocol import publish
 from epc_release.release.publish.reader import open_reader
 
 if TYPE_CHECKING:
-    from conftest import MakeRelease
+    from tests.integration.conftest import MakeRelease
 
 
 def right(_: Path) -> None:
@@ -128,7 +128,7 @@ def test_a_full_disk(
 
     to = tmp_path / "public"
     with monkeypatch.context() as patch:
-        patch.setattr(folder.os, "fsync", full)
+        patch.setattr(os, "fsync", full)
         assert code(make_release(), to) == "E506"
     assert not list(to.rglob(".part-*"))
     publish(make_release(), to, verify=right)

@@ -15,7 +15,7 @@ from epc_release.release.publish import headers
 from epc_release.release.publish.protocol import PublishReport, publish
 
 if TYPE_CHECKING:
-    from conftest import MakeRelease, Place
+    from tests.integration.conftest import MakeRelease, Place
 
 
 def right(_: Path) -> None:

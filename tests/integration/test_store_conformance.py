@@ -20,7 +20,7 @@ from epc_release.release.publish.stores import ObjectInfo, Store
 from epc_release.release.publish.target import open_store
 
 if TYPE_CHECKING:
-    from conftest import Place
+    from tests.integration.conftest import Place
 
 MIB = 1 << 20
 

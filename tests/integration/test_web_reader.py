@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -11,11 +12,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from epc_release.errors import ReleaseError
-from epc_release.release.publish import web
 from epc_release.release.publish.reader import open_reader
 
 if TYPE_CHECKING:
-    from conftest import MakeRelease
+    from tests.integration.conftest import MakeRelease
 
 
 class Quiet(BaseHTTPRequestHandler):
@@ -74,7 +74,7 @@ def serve() -> Iterator[Any]:
 
 def test_a_release_is_read_by_ranges(make_release: MakeRelease, serve: Any) -> None:
     release = make_release(content=bytes(range(256)) * 8000)
-    handler = type("Handler", (Ranged,), {"release": release, "asked": []})
+    handler: Any = type("Handler", (Ranged,), {"release": release, "asked": []})
     reader = open_reader(serve(handler))
     found = sorted(p.relative_to(release).as_posix() for p in release.rglob("*") if p.is_file())
     assert reader.list() == found
@@ -124,7 +124,7 @@ def test_redirects_to_another_host_are_refused(make_release: MakeRelease, serve:
 
 
 def test_short_answers_are_not_believed(make_release: MakeRelease, serve: Any) -> None:
-    handler = type(
+    handler: Any = type(
         "Handler", (Ranged,), {"release": make_release(), "asked": [], "lie": lambda _, d: d[:-1]}
     )
     handler.protocol_version = "HTTP/1.0"
@@ -135,7 +135,7 @@ def test_short_answers_are_not_believed(make_release: MakeRelease, serve: Any) -
 
 
 def test_a_server_that_fails_or_is_not_there(serve: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(web.time, "sleep", lambda _: None)
+    monkeypatch.setattr(time, "sleep", lambda _: None)
 
     class Failing(Quiet):
         def do_HEAD(self) -> None:

@@ -21,13 +21,13 @@ values = st.lists(st.none() | st.text(alphabet="aAbé=+-1.\n", max_size=5), max_
 def violates(code: str, limit: Any, value: str) -> bool:
     match code:
         case "enum":
-            return value not in limit
+            return value not in set(limit)
         case "pattern":
             return re.fullmatch(limit, value) is None
         case "min-length":
-            return len(value) < limit
+            return len(value) < int(limit)
         case "max-length":
-            return len(value) > limit
+            return len(value) > int(limit)
         case "line-break":
             return "\n" in value
         case "formula-like":

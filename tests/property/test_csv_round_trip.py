@@ -108,7 +108,7 @@ def test_fragments_concatenate_in_any_order(rows: list[tuple[str, str, int]], ra
         runs.append(Run("E1", str(year), start, start + length))
         start += length
     store = io.BytesIO()
-    (part,) = compress_partitions(frame, ["a", "b"], runs, store, store="store")
+    (part,) = compress_partitions([frame], ["a", "b"], runs, store, store="store")
     data = store.getvalue()
     order = list(zip(runs, part.fragments, strict=True))
     random.shuffle(order)

@@ -158,7 +158,12 @@ def test_rows_are_conserved_and_each_is_one_thing(values: list[str], missing: li
 
 @given(st.floats(-1e6, 1e6) | st.integers(-5, 110).map(lambda whole: whole + 0.5) | st.none())
 def test_bands_are_those_of_the_score_rounded_half_up(score: float | None) -> None:
-    bands = [["G", None, 20], ["F", 21, 38], ["E", 39, 54], ["D", 55, None]]
+    bands: list[tuple[str, int | None, int | None]] = [
+        ("G", None, 20),
+        ("F", 21, 38),
+        ("E", 39, 54),
+        ("D", 55, None),
+    ]
     found = pl.select(derive_band({"bands": bands}, pl.Series([score], dtype=pl.Float64))).item()
     if score is None:
         assert found is None

@@ -107,9 +107,10 @@ def value_of(side: Any, row: dict[str, Any], missing_is_false: bool) -> Any:
 def compared(operator: str, a: Any, b: Any) -> bool | None:
     if a is None or b is None:
         return None
-    return {
+    answers: dict[str, bool] = {
         "=": a == b, "!=": a != b, "<": a < b, "<=": a <= b, ">": a > b, ">=": a >= b
-    }[operator]  # fmt: skip
+    }  # fmt: skip
+    return answers[operator]
 
 
 def combined(answers: list[bool | None], decisive: bool) -> bool | None:
@@ -122,7 +123,8 @@ def answer(node: Node, row: dict[str, Any], missing_is_false: bool) -> bool | No
     """The three-valued answer for one record."""
     match node:
         case Flag(column):
-            return value_of(column, row, missing_is_false)
+            flag: bool | None = value_of(column, row, missing_is_false)
+            return flag
         case Missing(column):
             return row[column.name] is None
         case Among(column, literals):

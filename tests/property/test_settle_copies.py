@@ -1,4 +1,4 @@
-"""Copies of a key: settled as a slow, plain reading of the rule would, in whatever order they come."""
+"""Copies of a key: settled as a slow, plain reading of the rule would, in any order."""
 
 from __future__ import annotations
 
@@ -23,16 +23,17 @@ RECORD = st.tuples(
 def prints(records: list[tuple[int, int, int, int]]) -> pl.DataFrame:
     numbers = list(range(len(records)))
     columns = {
-        **dict.fromkeys(KEY, [r[0] for r in records]),
-        **dict.fromkeys(DIGEST, [r[1] for r in records]),
+        **{name: [r[0] for r in records] for name in KEY},
+        **{name: [r[1] for r in records] for name in DIGEST},
         "__problems": [r[2] for r in records],
         "__decision": [r[3] for r in records],
         "__row": numbers,
         "__chunk": numbers,
     }
-    schema = {name: pl.UInt64 for name in (*KEY, *DIGEST, "__problems")}
-    return pl.DataFrame(columns).cast(
-        {**schema, "__decision": DECISION, "__row": pl.UInt32, "__chunk": pl.UInt32}
+    return pl.DataFrame(columns).with_columns(
+        pl.col(*KEY, *DIGEST, "__problems").cast(pl.UInt64),
+        pl.col("__decision").cast(DECISION),
+        pl.col("__row", "__chunk").cast(pl.UInt32),
     )
 
 

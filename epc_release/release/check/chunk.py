@@ -10,6 +10,7 @@ import csv
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -133,7 +134,7 @@ class _Table:
     @classmethod
     def of(cls, raw: RawTable, schema: TableSchema, file: str) -> _Table:
         texts: dict[str, Text] = {}
-        typed: dict[str, pa.ChunkedArray] = {}
+        typed: dict[str, pa.ChunkedArray[Any]] = {}
         for name, column in zip(raw.table.column_names, raw.table.columns, strict=True):
             field = schema.by_name.get(name)
             text = as_text(field, column, file) if field else _any_text(column)
@@ -173,7 +174,7 @@ class _Table:
             yield from judged.found
 
 
-def _any_text(column: pa.ChunkedArray) -> Text:
+def _any_text(column: pa.ChunkedArray[Any]) -> Text:
     """A column that the schema does not have, as text to be compared."""
     kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
     if pa.types.is_nested(kind) or pa.types.is_binary(kind):

@@ -7,9 +7,10 @@ several columns have the same rules, once for all of them.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -70,9 +71,9 @@ class Text:
     places: Rows | None = None
 
     @classmethod
-    def of(cls, column: pa.ChunkedArray) -> Text:
+    def of(cls, column: pa.ChunkedArray[Any]) -> Text:
         """From text or a dictionary of text, in one piece."""
-        array = column.combine_chunks()
+        array: Any = column.combine_chunks()
         if not pa.types.is_dictionary(array.type):
             return cls(pl.Series(array, dtype=pl.String))
         texts, codes = pl.Series(array.dictionary, dtype=pl.String), array.indices

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pyarrow as pa
 
 from epc_release.release.source import csv, cut, parquet
@@ -47,8 +49,9 @@ def _many(data: bytes, chunk: Chunk) -> frozenset[str]:
     start = data[:_SAMPLE]
     start = start[: cut.last_end(start, cut.quotes(start, delimiter), final=False)] or data
     sample = csv.parse(start, chunk).table
+    arrays: list[Any] = [column.combine_chunks() for column in sample.columns]
     return frozenset(
         name
-        for name, column in zip(sample.column_names, sample.columns, strict=True)
-        if len(column.combine_chunks().dictionary) > _MANY * sample.num_rows
+        for name, array in zip(sample.column_names, arrays, strict=True)
+        if len(array.dictionary) > _MANY * sample.num_rows
     )

@@ -48,7 +48,7 @@ def resolve(task: ResolveTask) -> tuple[Conflicts, ...]:
 
 
 def _gathered(rule: int, frames: list[pl.DataFrame], samples: int) -> Conflicts:
-    found = pl.concat(frames) if frames else pl.DataFrame(schema={n: pl.UInt32 for n in PLACE})
+    found = pl.concat(frames) if frames else pl.DataFrame(schema=dict.fromkeys(PLACE, pl.UInt32))
     counts = dict(found.group_by("chunk").len().iter_rows())
     return Conflicts(rule, counts, tuple(found.sort(PLACE).head(samples).iter_rows()))
 

@@ -29,6 +29,7 @@ from epc_release.release.execute import Executor, open_executor
 from epc_release.release.progress import Progress
 from epc_release.release.source import csv, parquet
 from epc_release.release.source.model import Chunk, Part
+from epc_release.schemas.checks import Severity
 
 SAMPLES = 10  # places told of each code and field
 DEFAULT_MEMORY = 1536 << 20  # bytes
@@ -170,10 +171,10 @@ class _Run:
                     yield CheckTask(self.path, chunk, len(self.seen) - 1)
 
     def _cut(self, part: Part) -> Iterator[Chunk]:
-        options = {"work": self.job.work, "chunk_bytes": self.room.chunk_bytes}
+        work, size = self.job.work, self.room.chunk_bytes
         if part.kind == "parquet":
-            return parquet.chunks(part, limit=None, digests=None, **options)
-        return csv.chunks(part, limit=None, digests=None, blank=True, **options)
+            return parquet.chunks(part, work=work, chunk_bytes=size, limit=None, digests=None)
+        return csv.chunks(part, work=work, chunk_bytes=size, limit=None, digests=None, blank=True)
 
     def _add(self, seen: _Seen, result: Checked) -> None:
         seen.prints = result.prints
@@ -198,7 +199,7 @@ class _Run:
 
     def _conflicts(self, found: Conflicts) -> None:
         rule = self.job.rules[found.rule]
-        severity = "warning" if rule.code == "duplicate-row" else "error"
+        severity: Severity = "warning" if rule.code == "duplicate-row" else "error"
         lines: dict[int, list[int]] = {}
         for chunk, line in found.first:
             lines.setdefault(chunk, []).append(line + self.seen[chunk].first_line)

@@ -40,7 +40,7 @@ class Tallies:
         lines: Sequence[int],
         count: int | None = None,
     ) -> None:
-        """Add ``count`` rows (default: as many as ``lines``) of one file, the first on ``lines``."""
+        """Add ``count`` rows of one file, the first on ``lines``; default: as many as these."""
         found = self.sums.setdefault((table, code, severity, name), _Sum())
         found.count += len(lines) if count is None else count
         found.files.add(file)

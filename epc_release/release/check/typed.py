@@ -19,7 +19,7 @@ _CATEGORY: Final = pa.dictionary(pa.int32(), pa.string())
 _ZONE: Final = "Europe/London"  # of times with a zone, as of text with an offset
 
 
-def as_text(field: Field, column: pa.ChunkedArray, file: str) -> Text | None:
+def as_text(field: Field, column: pa.ChunkedArray[Any], file: str) -> Text | None:
     """The column as text where it is that, or a structure (then JSON); None where it is typed.
 
     Raises E232 for binary columns that are no UTF-8.
@@ -57,7 +57,7 @@ def _json(field: Field, value: Any) -> str:
     return json.dumps(value, default=str)
 
 
-def judge_typed(field: Field, column: pa.ChunkedArray) -> Judged:
+def judge_typed(field: Field, column: pa.ChunkedArray[Any]) -> Judged:
     """A column that is no text; one of another type than the field's is wrong in every row."""
     values = _values(field, column)
     if values is None:
@@ -82,7 +82,7 @@ def judge_typed(field: Field, column: pa.ChunkedArray) -> Judged:
     return Judged(field, values, missing, tuple(found))
 
 
-def _values(field: Field, column: pa.ChunkedArray) -> pl.Series | None:
+def _values(field: Field, column: pa.ChunkedArray[Any]) -> pl.Series | None:
     """The column with the dtype of the field; None where it is of another type."""
     kind: Any = column.type
     if pa.types.is_dictionary(kind):

@@ -21,7 +21,14 @@ _DISK = frozenset(
     {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS, errno.EMFILE, errno.ENFILE, errno.EFBIG}
 )
 # The engines turn the system's errors into their own, and keep its number only in the text.
-_DISK_TEXT = ("No space left on device", "Disk quota exceeded", "Too many open files")
+_DISK_TEXT = (
+    "No space left on device",
+    "Disk quota exceeded",
+    "Too many open files",
+    "File too large",
+    "Read-only file system",
+    "Input/output error",
+)
 
 
 def guard(run: Callable[[], None]) -> int:
@@ -60,10 +67,10 @@ def _tell(error: ReleaseError) -> None:
     """The message and its fix: a log line for machines, three lines for people."""
     problem = error.problem
     if log.is_json():
-        log.LOGGER.error(str(error), extra={"code": problem.code, "fix": problem.fix})
+        log.LOGGER.error(str(error), extra={"code": problem.code, "fix": error.fix})
     else:
         more = f"epc-release explain {problem.code}"
-        click.echo(f"{error}\nFix: {problem.fix}\nMore: {more}", err=True)
+        click.echo(f"{error}\nFix: {error.fix}\nMore: {more}", err=True)
 
 
 def translate(error: Exception) -> ReleaseError:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 
 from epc_release.errors import ReleaseError
 from epc_release.release.execute import Result, Task
@@ -43,7 +45,7 @@ class LocalExecutor:
         source = iter(tasks)
         while True:
             while len(waiting) < self.jobs + 1 and (task := next(source, None)) is not None:
-                waiting[self._pool.submit(function, task)] = (task, 1)
+                waiting[self._submit(function, task)] = (task, 1)
             if not waiting:
                 return
             done, _ = wait(waiting, return_when=FIRST_COMPLETED)
@@ -54,6 +56,16 @@ class LocalExecutor:
             except BrokenProcessPool:
                 waiting = self._again(function, waiting)
 
+    def _submit(self, function: Callable[[Task], Result], task: Task) -> Future[Result]:
+        """Hand out a task; where a worker has died meanwhile, it is lost like those handed out."""
+        try:
+            with _interrupts_put_off():
+                return self._pool.submit(function, task)
+        except BrokenProcessPool as broken:
+            lost = Future[Result]()
+            lost.set_exception(broken)
+            return lost
+
     def _again(
         self, function: Callable[[Task], Result], lost: dict[Future[Result], tuple[Task, int]]
     ) -> dict[Future[Result], tuple[Task, int]]:
@@ -62,8 +74,7 @@ class LocalExecutor:
         self._pool.shutdown(cancel_futures=True)
         self._pool = self._open()
         return {
-            self._pool.submit(function, task): (task, attempt + 1)
-            for task, attempt in lost.values()
+            self._submit(function, task): (task, attempt + 1) for task, attempt in lost.values()
         }
 
     def close(self) -> None:
@@ -74,6 +85,19 @@ class LocalExecutor:
             worker.terminate()
         for worker in workers:
             worker.join()
+
+
+@contextmanager
+def _interrupts_put_off() -> Iterator[None]:
+    """Ctrl-C waits; a worker that is started meanwhile never gets one, not even while it loads."""
+    if sys.platform == "win32":
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _start_worker(parent: int) -> None:

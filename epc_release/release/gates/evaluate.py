@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from epc_release.errors import ReleaseError
 from epc_release.manifests.facts import TableFacts
@@ -77,9 +78,14 @@ def _dated(breaches: Iterable[Breach], since: Since) -> Iterator[Breach]:
         yield replace(breach, since=since(breach.table, breach.code, column))
 
 
-def settle_breaches(breaches: Sequence[Breach], accepted: Collection[str]) -> tuple[Breach, ...]:
-    """The breaches that were accepted by their code. Raises E301 where others remain."""
+def settle_breaches(
+    breaches: Sequence[Breach], accepted: Collection[str], kept: Path | str = "quarantine"
+) -> tuple[Breach, ...]:
+    """The breaches that were accepted by their code. Raises E301 where others remain.
+
+    ``kept`` is where the rejected records are then.
+    """
     left = [breach for breach in breaches if breach.code not in accepted]
     if left:
-        raise ReleaseError("E301", count=len(left), table=breach_table(left))
+        raise ReleaseError("E301", count=len(left), table=breach_table(left), kept=kept)
     return tuple(breaches)

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import os
 import secrets
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from io import BufferedReader
 from pathlib import Path
 from typing import BinaryIO
 
 from epc_release.errors import ReleaseError
+from epc_release.release.disk import flush_folder, held
 from epc_release.release.publish.stores import Headers, ObjectInfo, Sent, checked
 
 _CHUNK = 1 << 20  # bytes
@@ -40,20 +40,14 @@ class FolderStore:
 
     @contextmanager
     def exclusive(self) -> Iterator[FolderHold]:
-        with _disk(self.root):
-            lock = os.open(self.root, os.O_RDONLY)
-        try:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise ReleaseError("E611", uri=self.uri, left="until it ends") from None
-            except OSError as why:
-                raise ReleaseError("E506", path=self.root, reason=why.strerror) from why
+        with ExitStack() as until:
+            with _disk(self.root):
+                ours = until.enter_context(held(self.root))
+            if not ours:
+                raise ReleaseError("E611", uri=self.uri, left="until it ends")
             for leftover in self.root.glob(f"{_PART}*"):
                 leftover.unlink(missing_ok=True)
             yield FolderHold()
-        finally:
-            os.close(lock)
 
     def head(self, path: str) -> ObjectInfo | None:
         file = self._file(path)
@@ -149,9 +143,9 @@ class FolderStore:
         tree = self.root / staging
         with _disk(self.root / release):
             for base, _, _ in os.walk(tree, topdown=False):
-                _sync_folder(Path(base))
+                flush_folder(Path(base))
             tree.rename(self.root / release)
-            _sync_folder(self.root)
+            flush_folder(self.root)
             shutil.rmtree(tree.parent, ignore_errors=True)
 
     def _file(self, path: str) -> Path:
@@ -177,7 +171,7 @@ class FolderStore:
             except BaseException:
                 part.unlink(missing_ok=True)
                 raise
-            _sync_folder(file.parent)
+            flush_folder(file.parent)
 
     def _make_folder(self, folder: Path) -> None:
         """Make a folder; what is staged is for its owner only until it is published."""
@@ -192,14 +186,6 @@ class FolderHold:
 
     def check(self) -> None:
         """Nothing to check."""
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 @contextmanager

@@ -149,4 +149,5 @@ def blank_lines(data: bytes, delimiter: bytes) -> Positions:
     starts = np.concatenate((np.zeros(1, np.int64), final[:-1] + 1))
     length = final - starts
     crlf = (length == 1) & (codes[starts[: len(final)]] == _CR) & (codes[final] == _LF)
-    return np.searchsorted(lines, final[(length == 0) | crlf])
+    found: Positions = np.searchsorted(lines, final[(length == 0) | crlf])
+    return found

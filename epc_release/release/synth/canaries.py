@@ -7,13 +7,13 @@ may be released they are canaries of those policies; in rows of cases to exclude
 from __future__ import annotations
 
 import csv
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TextIO
 
 from epc_release.anonymise.policy import load_policy, policy_names
+from epc_release.release.disk import private
 from epc_release.release.synth.cells import Cells
 from epc_release.release.synth.entropy import salt
 from epc_release.release.synth.layout import Rows
@@ -178,5 +178,4 @@ def _token(*parts: object) -> str:
 
 
 def _private(path: Path) -> TextIO:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    return os.fdopen(descriptor, "w", encoding="utf-8", newline="")
+    return open(path, "w", encoding="utf-8", newline="", opener=private)

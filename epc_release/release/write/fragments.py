@@ -8,7 +8,7 @@ any order; :data:`END` closes the stream, and the CRC-32s are combined.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import BinaryIO, Protocol
 
@@ -74,7 +74,7 @@ class Run:
 
 
 def compress_partitions(
-    frame: pl.DataFrame,
+    blocks: Iterable[pl.DataFrame],
     names: Sequence[str],
     runs: Sequence[Run],
     sink: BinaryIO,
@@ -84,17 +84,17 @@ def compress_partitions(
 ) -> list[PartitionCsv]:
     """Serialise neighbouring partitions once; append their fragments to ``sink`` (file ``store``).
 
-    ``names`` are the columns of the CSV (those of Parquet less the inherited ones), in order.
-    ``runs`` cover the frame without gap, a partition's years together. Raises ValueError where they
-    do not, or where a value has no canonical CSV.
+    ``blocks`` are the sorted rows, piece by piece. ``names`` are the columns of the CSV (those of
+    Parquet less the inherited ones), in order. ``runs`` cover the rows without gap, a partition's
+    years together. Raises ValueError where they do not, or where a value has no canonical CSV.
     """
-    _check_cover(runs, frame.height)
+    _check_cover(runs)
     header = csv_header(tuple(names))
     made: list[PartitionCsv] = []
     found: list[Fragment] = []
     fragment: _Open | None = None
     content = hashlib.sha256(header)
-    for index, data, rows in _pieces(frame.select(names), runs):
+    for index, data, rows in _pieces((block.select(names) for block in blocks), runs):
         run = runs[index]
         fragment = fragment or _Open(run.year, sink, level)
         content.update(data)
@@ -105,30 +105,36 @@ def compress_partitions(
             if index + 1 == len(runs) or runs[index + 1].value != run.value:
                 made.append(PartitionCsv(run.value, store, tuple(found), content.hexdigest()))
                 found, content = [], hashlib.sha256(header)
+    if fragment is not None or sum(part.rows for part in made) != (runs[-1].stop if runs else 0):
+        raise ValueError("the runs do not cover the rows")
     return made
 
 
-def _check_cover(runs: Sequence[Run], height: int) -> None:
+def _check_cover(runs: Sequence[Run]) -> None:
     at = 0
     for run in runs:
         if run.start != at or run.stop <= run.start:
-            raise ValueError("the runs do not cover the frame in order")
+            raise ValueError("the runs do not cover the rows in order")
         at = run.stop
-    if at != height:
-        raise ValueError("the runs do not cover the frame")
 
 
-def _pieces(frame: pl.DataFrame, runs: Sequence[Run]) -> Iterator[tuple[int, memoryview, int]]:
+def _pieces(
+    blocks: Iterable[pl.DataFrame], runs: Sequence[Run]
+) -> Iterator[tuple[int, memoryview, int]]:
     """(position of the run, its bytes, their rows), serialised a block of rows at a time."""
-    index = 0
-    for first in range(0, frame.height, BLOCK_ROWS):
-        lines = csv_lines(frame.slice(first, BLOCK_ROWS))
-        at, end = first, first + len(lines.ends)
-        while at < end:
-            stop = min(runs[index].stop, end)
-            yield index, lines.rows(at - first, stop - first), stop - at
-            index += stop == runs[index].stop
-            at = stop
+    index = first = 0
+    for block in blocks:
+        for offset in range(0, block.height, BLOCK_ROWS):
+            lines = csv_lines(block.slice(offset, BLOCK_ROWS))
+            at, end = first, first + len(lines.ends)
+            while at < end:
+                if index == len(runs):
+                    raise ValueError("the runs do not cover the rows")
+                stop = min(runs[index].stop, end)
+                yield index, lines.rows(at - first, stop - first), stop - at
+                index += stop == runs[index].stop
+                at = stop
+            first = end
 
 
 class _Open:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import IO, cast
 
@@ -20,28 +20,33 @@ COMPRESSION_LEVEL = 3  # higher ones cost more than they save (measured)
 def write_part(
     root: Path,
     path: str,
-    table: pa.Table,
+    schema: pa.Schema,
+    groups: Iterable[pa.Table],
     *,
     sorted_by: Sequence[str] = (),
     content_sha256: str | None = None,
 ) -> FileFacts:
-    """Write ``table`` (as ``to_arrow`` makes it) to ``root / path``, one row per record.
+    """Write ``groups`` (as ``to_arrow`` makes them) to ``root / path``, one row per record.
 
-    ``sorted_by`` is recorded in the file: the rows must be sorted so, ascending, missing values
-    first. The same rows give the same bytes. ``content_sha256`` is passed on into the facts.
+    Each is a row group: ``ROW_GROUP_ROWS`` rows, the last one what is left. ``sorted_by`` is
+    recorded in the file: the rows must be sorted so, ascending, missing values first. The same rows
+    give the same bytes. ``content_sha256`` is passed on into the facts.
     """
-    order = [pq.SortingColumn(table.schema.get_field_index(c), nulls_first=True) for c in sorted_by]
+    order = [pq.SortingColumn(schema.get_field_index(c), nulls_first=True) for c in sorted_by]
+    rows = 0
     with HashingSink(root, path) as sink:
         with pq.ParquetWriter(
             cast("IO[bytes]", sink),
-            table.schema,
+            schema,
             compression="zstd",
             compression_level=COMPRESSION_LEVEL,
             write_page_index=True,
             sorting_columns=order or None,
         ) as writer:
-            writer.write_table(table, row_group_size=ROW_GROUP_ROWS)
-        return sink.facts(table.num_rows, content_sha256)
+            for group in groups:
+                writer.write_table(group, row_group_size=ROW_GROUP_ROWS)
+                rows += group.num_rows
+        return sink.facts(rows, content_sha256)
 
 
 def to_arrow(frame: pl.DataFrame, target: pa.Schema) -> pa.Table:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta, timezone
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
@@ -31,7 +32,7 @@ GOOD = {
     "cancelled": False,
     "opt_out": False,
 }
-SCHEMA = {
+SCHEMA: dict[str, pl.DataType | type[pl.DataType]] = {
     "number": pl.String, "postcode": pl.String, "lodged": pl.Date, "moment": pl.Datetime("us"),
     "uprn": pl.String, "country": pl.Categorical, "cancelled": pl.Boolean, "opt_out": pl.Boolean,
 }  # fmt: skip
@@ -42,7 +43,7 @@ def bound(policy: Policy, toy: Register) -> Bound:
     return bind(policy, toy.table("homes"), ALL, ())
 
 
-def screened(bound: Bound, context: ScreenContext = CONTEXT, **change: object) -> str | None:
+def screened(bound: Bound, context: ScreenContext = CONTEXT, **change: Any) -> str | None:
     frame = pl.DataFrame([GOOD | change], schema=SCHEMA)
     found = bound.screen(frame.select(n for n in frame.columns if n in bound.inputs), context)
     assert found.dtype == pl.UInt8
@@ -69,7 +70,7 @@ def screened(bound: Bound, context: ScreenContext = CONTEXT, **change: object) -
         ({"moment": None}, None),
     ],
 )
-def test_decisions(bound: Bound, change: dict[str, object], reason: str | None) -> None:
+def test_decisions(bound: Bound, change: dict[str, Any], reason: str | None) -> None:
     assert screened(bound, **change) == reason
 
 
@@ -127,6 +128,16 @@ def test_inputs(bound: Bound, policy: Policy, toy: Register) -> None:
     child = bind(policy, toy.table("works"), frozenset({"number", "item"}), ())
     assert child.inputs == {"number", "item"}
     assert child.screen(pl.DataFrame({"number": ["a", "b"]}), CONTEXT).to_list() == [0, 0]
+
+
+def test_without_a_list_of_sites_nothing_is_read_to_find_them(
+    policy: Policy, toy: Register
+) -> None:
+    bound = bind(policy, toy.table("homes"), ALL, (), sites=False)
+    assert "excluded-site" not in bound.reasons
+    assert bound.screen_inputs == frozenset(SCHEMA) - {"uprn", "postcode"}
+    with pytest.raises(ReleaseError, match=r"E148: homes: .*: excluded-site \(uprn\)"):
+        bind(policy, toy.table("homes"), ALL - {"uprn"}, (), sites=False)
 
 
 def test_no_rows(bound: Bound) -> None:

@@ -18,7 +18,7 @@ from epc_release.release.publish.candidate import Candidate, ReleaseFile
 from epc_release.release.publish.plan import plan_publish
 from epc_release.release.publish.pointers import Index
 from epc_release.release.publish.ranges import ranged
-from epc_release.release.publish.stores import ObjectInfo, place
+from epc_release.release.publish.stores import Headers, ObjectInfo, place
 
 
 def file(path: str, size: int = 1, sha256: str = "a") -> ReleaseFile:
@@ -130,7 +130,7 @@ def test_damaged_indexes(data: bytes) -> None:
     ],
 )
 def test_media_types(path: str, media_type: str) -> None:
-    assert headers.of_release(path) == headers.Headers(media_type, headers.IMMUTABLE)
+    assert headers.of_release(path) == Headers(media_type, headers.IMMUTABLE)
     assert "immutable" not in headers.of_pointer(path).cache
 
 

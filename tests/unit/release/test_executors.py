@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,7 +53,9 @@ def test_one_job_needs_no_pool() -> None:
 
 
 @pytest.mark.parametrize("function", [double, die_once])
-def test_results_are_complete_even_when_a_worker_is_killed(tmp_path: Path, function) -> None:  # type: ignore[no-untyped-def]
+def test_results_are_complete_even_when_a_worker_is_killed(
+    tmp_path: Path, function: Callable[[Work], int]
+) -> None:
     executor = LocalExecutor(2)
     try:
         found = {task.number: result for task, result in executor.run(function, tasks(tmp_path))}
@@ -81,9 +85,9 @@ def test_an_error_of_a_task_keeps_its_code(tmp_path: Path) -> None:
 
 
 def test_tasks_are_taken_only_as_there_is_room(tmp_path: Path) -> None:
-    taken = []
+    taken: list[int] = []
 
-    def source():  # type: ignore[no-untyped-def]
+    def source() -> Iterator[Work]:
         for task in tasks(tmp_path, 20):
             taken.append(task.number)
             yield task
@@ -96,3 +100,24 @@ def test_tasks_are_taken_only_as_there_is_room(tmp_path: Path) -> None:
         assert len(list(results)) == 19
     finally:
         executor.close()
+
+
+def test_workers_that_die_while_no_task_is_handed_out(tmp_path: Path) -> None:
+    executor = LocalExecutor(2)
+
+    def source() -> Iterator[Work]:
+        for task in tasks(tmp_path):
+            if task.number == 5:
+                workers = list((executor._pool._processes or {}).values())
+                for worker in workers:
+                    worker.kill()
+                for worker in workers:
+                    worker.join()
+                time.sleep(0.5)  # until the pool has seen it
+            yield task
+
+    try:
+        found = {task.number: result for task, result in executor.run(double, source())}
+    finally:
+        executor.close()
+    assert found == {number: number * 2 for number in range(7)}

@@ -26,7 +26,9 @@ def frame(labels: list[str | None]) -> pl.DataFrame:
 def test_slices_hold_the_rows_of_their_label_and_missing_comes_last(tmp_path: Path) -> None:
     made = write_spill(tmp_path / "a", frame(["b", "a", None, "b", "a", "c"]), "label")
     assert [(s.label, s.rows) for s in made.slices] == [("a", 2), ("b", 2), ("c", 1), (None, 1)]
-    found = {s.label: read_range(made.path, s.start, s.stop)["number"].to_list() for s in made.slices}
+    found = {
+        s.label: read_range(made.path, s.start, s.stop)["number"].to_list() for s in made.slices
+    }
     assert {label: set(rows) for label, rows in found.items()} == {
         "a": {1, 4},
         "b": {0, 3},

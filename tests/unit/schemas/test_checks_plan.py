@@ -9,6 +9,7 @@ import pytest
 
 from epc_release.errors import ReleaseError
 from epc_release.schemas.checks import Finding, compile_checks
+from epc_release.schemas.checks.check import Severity
 from epc_release.schemas.table import TableSchema
 
 TEXT = pl.String()
@@ -48,7 +49,7 @@ def test_text(
 ) -> None:
     found = run({"type": "string", **field}, values, dtype)
     warning = code in ("formula-like", "unknown-category")
-    severity = "warning" if warning else "error"
+    severity: Severity = "warning" if warning else "error"
     assert found == {code: Finding("x", code, severity, len(rows), rows)}
 
 

@@ -73,7 +73,7 @@ def test_each_schema_is_read_by_frictionless(table: Table) -> None:
 
 @pytest.mark.parametrize("table", EPC.tables, ids=lambda table: table.name)
 def test_each_schema_compiles_to_checks(table: Table) -> None:
-    assert compile_checks(table.schema)
+    compile_checks(table.schema)
 
 
 @pytest.mark.parametrize("table", EPC.tables, ids=lambda table: table.name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from pathlib import Path
 
@@ -38,7 +39,16 @@ def test_no_line_of_code_knows_them() -> None:
     root = Path(next(iter(epc_release.__path__)))
     files = list(root.rglob("*.py"))
     assert files
-    assert [path.name for path in files if NAMES.search(path.read_text(encoding="utf-8"))] == []
+    assert [path.name for path in files if NAMES.search(code_of(path))] == []
+
+
+def code_of(path: Path) -> str:
+    """A module without comments and docstrings, where examples may stand."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+            node.value = ast.Constant(...)
+    return ast.unparse(tree)
 
 
 def test_organisations_are_named_by_their_uris() -> None:

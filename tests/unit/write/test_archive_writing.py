@@ -51,7 +51,7 @@ def frame(rows: int) -> pl.DataFrame:
 
 def compressed(path: Path, runs: list[Run]) -> list[PartitionCsv]:
     with path.open("wb") as sink:
-        return compress_partitions(frame(runs[-1].stop), NAMES, runs, sink, store=str(path))
+        return compress_partitions([frame(runs[-1].stop)], NAMES, runs, sink, store=str(path))
 
 
 RUNS = [
@@ -105,7 +105,7 @@ def test_fragments_hold_their_records(tmp_path: Path) -> None:
 )
 def test_runs_must_cover_the_frame(runs: list[Run]) -> None:
     with pytest.raises(ValueError, match="cover"):
-        compress_partitions(frame(4), NAMES, runs, io.BytesIO(), store="")
+        compress_partitions([frame(4)], NAMES, runs, io.BytesIO(), store="")
 
 
 def test_what_each_archive_holds(archives: tuple[Archive, ...], tmp_path: Path) -> None:
@@ -239,7 +239,10 @@ def test_a_part_has_no_trace_of_what_was_filtered(tmp_path: Path) -> None:
         schema_overrides={"key": pl.Categorical},
     ).filter(pl.col("n").is_not_null())
     table = to_arrow(coded, arrow_schema(schema))
-    facts = [write_part(tmp_path, f"{n}/p.parquet", table, sorted_by=["key"]) for n in range(2)]
+    facts = [
+        write_part(tmp_path, f"{n}/p.parquet", table.schema, [table], sorted_by=["key"])
+        for n in range(2)
+    ]
     assert facts[0].sha256 == facts[1].sha256
     data = (tmp_path / "0/p.parquet").read_bytes()
     assert (facts[0].bytes, facts[0].rows) == (len(data), 1)

@@ -14,14 +14,15 @@ import pytest
 
 from epc_release.errors import ReleaseError, catalogue
 from epc_release.release.cli import app, failure, main
-from epc_release.release.cli import options as build_options
+from epc_release.release.config import DEBUG, load
+from epc_release.release.log import LOGGER
 
 PROGRAM = [sys.executable, "-m", "epc_release.release.cli"]
 
 
 @pytest.fixture(autouse=True)
 def _plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("CI", failure.DEBUG):
+    for name in ("CI", DEBUG):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(failure, "_interrupt_on_terminate", lambda: None)
 
@@ -46,7 +47,7 @@ def test_every_help_has_an_example_and_ends_with_the_next_step(
 
 def test_no_flag_of_build_is_forgotten() -> None:
     flags = {parameter.name for parameter in app.group.commands["build"].params}
-    assert {*build_options.load({}, {}).__dataclass_fields__, "config", "json_output"} == flags
+    assert {*load({}, {}).__dataclass_fields__, "config", "json_output"} == flags
 
 
 def test_plan_and_build_take_the_same_flags() -> None:
@@ -86,7 +87,7 @@ def test_machines_get_the_error_as_a_log_line(
     assert main(["build", "--log-format", "json"]) == 2
     line = json.loads(capsys.readouterr().err)
     assert (line["level"], line["code"]) == ("error", "E108")
-    failure.log.LOGGER.handlers.clear()
+    LOGGER.handlers.clear()
 
 
 def raising(error: BaseException) -> int:
@@ -133,7 +134,7 @@ def test_a_defect_names_the_place_and_hides_the_values(capsys: pytest.CaptureFix
 def test_debugging_shows_the_traceback(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv(failure.DEBUG, "1")
+    monkeypatch.setenv(DEBUG, "1")
     assert raising(ValueError("a value")) == 1
     assert "a value" in capsys.readouterr().err
 

@@ -6,21 +6,26 @@ import gzip
 import io
 import struct
 import zipfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from epc_release.release.source import ZipLimits, discover
+from epc_release.release.source import Inventory, ZipLimits, discover
+
+if TYPE_CHECKING:
+    from tests.unit.release.source.conftest import FailsWith, Source
 
 HOMES = "ID,NAME,CITY\n1,Ann,Leeds\n2,Bob,York\n"
 VISITS = "ID,DAY,NOTE,BY\n1,Monday,fine,me\n"
 
 
-def names(inventory):
+def names(inventory: Inventory) -> list[tuple[str, str]]:
     return [(part.name, part.table) for part in inventory.parts]
 
 
-def test_layout_of_one_folder_per_authority(source):
-    members = {}
+def test_layout_of_one_folder_per_authority(source: Source) -> None:
+    members: dict[str, bytes | str] = {}
     for folder in ("homes-E06000001-Hartlepool", "homes-E06000002-Middlesbrough"):
         members |= {
             f"{folder}/": "",
@@ -45,13 +50,13 @@ def test_layout_of_one_folder_per_authority(source):
     assert len(source.rows(chunk_bytes=5)) == 6
 
 
-def test_layout_of_one_file_per_year(source):
+def test_layout_of_one_file_per_year(source: Source) -> None:
     source.zip("homes-csv.zip", {"certificates-2024.csv": HOMES, "certificates-2025.csv": HOMES})
     assert len(source.discover().of("homes")) == 2
     assert source.rows() == source.rows(chunk_bytes=1)
 
 
-def test_names_are_shown_and_never_paths(source):
+def test_names_are_shown_and_never_paths(source: Source) -> None:
     hostile = ["../../etc/homes.csv", "/abs/homes.csv", "C:\\x\\homes.csv", "a\nb\x1b[31m.csv"]
     with zipfile.ZipFile(source.root / "z.zip", "w") as archive:
         for name in hostile:
@@ -70,7 +75,7 @@ def test_names_are_shown_and_never_paths(source):
     assert sorted(p.name for p in source.root.parent.rglob("*")) == ["in", "work", "z.zip"]
 
 
-def test_stored_members_zip64_and_streamed_members(source):
+def test_stored_members_zip64_and_streamed_members(source: Source) -> None:
     class Pipe(io.RawIOBase):
         def __init__(self) -> None:
             self.data = bytearray()
@@ -78,7 +83,7 @@ def test_stored_members_zip64_and_streamed_members(source):
         def writable(self) -> bool:
             return True
 
-        def write(self, data) -> int:
+        def write(self, data: Any) -> int:
             self.data += data
             return len(data)
 
@@ -91,13 +96,13 @@ def test_stored_members_zip64_and_streamed_members(source):
     assert len(source.rows(chunk_bytes=4)) == 4
 
 
-def _spoiled(path, at, value):
+def _spoiled(path: Path, at: int, value: int) -> None:
     data = bytearray(path.read_bytes())
     data[at] ^= value
     path.write_bytes(data)
 
 
-def test_crc_of_a_zip(source, fails):
+def test_crc_of_a_zip(source: Source, fails: type[FailsWith]) -> None:
     path = source.zip("z.zip", {})
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("homes.csv", HOMES * 1, zipfile.ZIP_STORED)
@@ -107,7 +112,7 @@ def test_crc_of_a_zip(source, fails):
     assert "CRC-32" in failed.text
 
 
-def test_damaged_deflate_data(source, fails):
+def test_damaged_deflate_data(source: Source, fails: type[FailsWith]) -> None:
     body = "".join(f"{n},{n * n},{n**3}\n" for n in range(50_000))
     path = source.zip("z.zip", {"homes.csv": HOMES + body})
     data = bytearray(path.read_bytes())
@@ -118,14 +123,14 @@ def test_damaged_deflate_data(source, fails):
 
 
 @pytest.mark.parametrize("keep", [10, 60, -1, -30])
-def test_truncated_zip(source, fails, keep):
+def test_truncated_zip(source: Source, fails: type[FailsWith], keep: int) -> None:
     path = source.zip("z.zip", {"homes.csv": HOMES})
     path.write_bytes(path.read_bytes()[:keep])
     with fails("E220"):
         source.discover()
 
 
-def test_truncated_after_its_directory_was_made(source, fails):
+def test_truncated_after_its_directory_was_made(source: Source, fails: type[FailsWith]) -> None:
     """The directory points past the end of the bytes of the member."""
     path = source.zip("z.zip", {"homes.csv": HOMES})
     data = bytearray(path.read_bytes())
@@ -137,7 +142,7 @@ def test_truncated_after_its_directory_was_made(source, fails):
         source.read()
 
 
-def test_length_that_lies(source, fails):
+def test_length_that_lies(source: Source, fails: type[FailsWith]) -> None:
     path = source.zip("z.zip", {"homes.csv": HOMES})
     data = bytearray(path.read_bytes())
     struct.pack_into("<I", data, data.index(b"PK\x01\x02") + 24, 20)
@@ -147,7 +152,7 @@ def test_length_that_lies(source, fails):
     assert "length" in failed.text
 
 
-def test_encrypted_member(source, fails):
+def test_encrypted_member(source: Source, fails: type[FailsWith]) -> None:
     path = source.zip("z.zip", {"homes.csv": HOMES})
     _spoiled(path, path.read_bytes().index(b"PK\x01\x02") + 8, 1)
     with fails("E221") as failed:
@@ -156,7 +161,7 @@ def test_encrypted_member(source, fails):
 
 
 @pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
-def test_other_methods(source, fails, method):
+def test_other_methods(source: Source, fails: type[FailsWith], method: int) -> None:
     with zipfile.ZipFile(source.root / "z.zip", "w", method) as archive:
         archive.writestr("homes.csv", HOMES)
     with fails("E222") as failed:
@@ -165,19 +170,19 @@ def test_other_methods(source, fails, method):
 
 
 @pytest.mark.parametrize("inner", ["inner.zip", "homes.csv.gz", "a/homes.parquet", "x.TAR"])
-def test_nested_archives(source, fails, inner):
+def test_nested_archives(source: Source, fails: type[FailsWith], inner: str) -> None:
     source.zip("z.zip", {"homes.csv": HOMES, inner: b"..."})
     with fails("E223"):
         source.discover()
 
 
-def test_zip_without_csv(source, fails):
+def test_zip_without_csv(source: Source, fails: type[FailsWith]) -> None:
     source.zip("z.zip", {"readme.txt": "x", "__MACOSX/._homes.csv": "x", ".hidden.csv": "x"})
     with fails("E202"):
         source.discover(source.root / "z.zip")
 
 
-def test_symbolic_link_in_a_zip(source):
+def test_symbolic_link_in_a_zip(source: Source) -> None:
     link = zipfile.ZipInfo("link.csv")
     link.external_attr = 0o120777 << 16
     with zipfile.ZipFile(source.root / "z.zip", "w") as archive:
@@ -186,7 +191,7 @@ def test_symbolic_link_in_a_zip(source):
     assert dict(source.discover().ignored) == {"in/z.zip!link.csv": "a symbolic link"}
 
 
-def test_limits_of_a_zip(source, fails):
+def test_limits_of_a_zip(source: Source, fails: type[FailsWith]) -> None:
     source.zip("z.zip", {"a.csv": HOMES, "b.csv": HOMES})
     folder = [str(source.root)]
     for limits, told in [
@@ -198,7 +203,7 @@ def test_limits_of_a_zip(source, fails):
         assert told in failed.text
 
 
-def test_bombs(source, fails):
+def test_bombs(source: Source, fails: type[FailsWith]) -> None:
     zeros = HOMES.encode() + b"\n" * (32 << 20)
     source.zip("z.zip", {"homes.csv": zeros})
     with fails("E224") as failed:
@@ -213,7 +218,7 @@ def test_bombs(source, fails):
         discover([str(path)], source.register, limits=limits)
 
 
-def test_members_that_overlap(source, fails):
+def test_members_that_overlap(source: Source, fails: type[FailsWith]) -> None:
     path = source.zip("z.zip", {"a.csv": HOMES, "b.csv": HOMES})
     data = bytearray(path.read_bytes())
     second = data.rindex(b"PK\x01\x02")
@@ -224,7 +229,7 @@ def test_members_that_overlap(source, fails):
     assert "overlap" in failed.text
 
 
-def test_gzip_of_several_members_and_padding(source):
+def test_gzip_of_several_members_and_padding(source: Source) -> None:
     first, second = HOMES[:20].encode(), HOMES[20:].encode()
     packed = gzip.compress(first) + gzip.compress(b"") + gzip.compress(second) + b"\0" * 512
     source.write("homes.csv.gz", packed)
@@ -232,7 +237,7 @@ def test_gzip_of_several_members_and_padding(source):
 
 
 @pytest.mark.parametrize("spoil", ["short", "crc", "length", "garbage", "middle"])
-def test_damaged_gzip(source, fails, spoil):
+def test_damaged_gzip(source: Source, fails: type[FailsWith], spoil: str) -> None:
     body = "".join(f"{n},{n * n},{n**3}\n" for n in range(100_000))
     data = bytearray(gzip.compress((HOMES + body).encode()))
     if spoil == "short":
@@ -246,7 +251,7 @@ def test_damaged_gzip(source, fails, spoil):
         source.read()
 
 
-def test_large_gzip_in_blocks(source):
+def test_large_gzip_in_blocks(source: Source) -> None:
     rows = [f"{n},name {n % 7},city {n % 11}" for n in range(600_000)]
     source.gz("homes.csv.gz", "ID,NAME,CITY\n" + "\n".join(rows))
     read = source.read(chunk_bytes=1 << 20)
@@ -255,7 +260,7 @@ def test_large_gzip_in_blocks(source):
     assert ids == [str(n) for n in range(600_000)]
 
 
-def test_compressed_text_in_another_encoding(source):
+def test_compressed_text_in_another_encoding(source: Source) -> None:
     text = HOMES.replace("Ann", "Zoë")
     source.gz("a.csv.gz", text.encode("cp1252"))
     source.zip("b.zip", {"homes.csv": text.encode("cp1252")})

@@ -5,16 +5,24 @@ from __future__ import annotations
 import hashlib
 import json
 from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from epc_release.release.source import check_control, chunks, read_chunk
+from epc_release.release.source import Inventory, check_control, chunks, read_chunk
+from epc_release.release.source.stream import Digests
+
+if TYPE_CHECKING:
+    from tests.unit.release.source.conftest import FailsWith, Source
+
+Content = dict[str, Any]
 
 HOMES = "ID,NAME,CITY\n1,Ann,Leeds\n2,Bob,York\n"
 VISITS = "ID,DAY,NOTE,BY\n1,Monday,fine,me\n"
 
 
-def entry(path, rows, name=None):
+def entry(path: Path, rows: int, name: str | None = None) -> Content:
     data = path.read_bytes()
     return {
         "path": name or path.name,
@@ -25,7 +33,7 @@ def entry(path, rows, name=None):
 
 
 @pytest.fixture
-def extract(source):
+def extract(source: Source) -> Content:
     """Writes an extract of three files and returns its control file as a dictionary."""
     homes = source.write("homes.csv", HOMES)
     pair = source.zip("deep/pair.zip", {"homes.csv": HOMES, "visits.csv": VISITS})
@@ -45,13 +53,14 @@ def extract(source):
     }
 
 
-def put(source, content):
+def put(source: Source, content: Content | str) -> None:
     source.write("extract.json", content if isinstance(content, str) else json.dumps(content))
 
 
-def checked(source):
+def checked(source: Source) -> Inventory:
     found = source.discover()
-    digests, rows = {}, {}
+    digests: Digests = {}
+    rows: dict[str, int] = {}
     for chunk in chunks(found.parts, work=source.work, chunk_bytes=9, digests=digests):
         rows[chunk.part.name] = rows.get(chunk.part.name, 0) + read_chunk(chunk).rows
         chunk.discard()
@@ -59,10 +68,12 @@ def checked(source):
     return found
 
 
-def test_control_file_that_holds(source, extract):
+def test_control_file_that_holds(source: Source, extract: Content) -> None:
     put(source, extract)
     found = checked(source)
     control = found.control
+    assert control is not None
+    assert control.suppressions is not None
     assert control.snapshot_time == datetime(2026, 4, 30, 23, tzinfo=UTC)
     assert control.synthetic
     assert control.tables["homes"].rows == 4
@@ -72,28 +83,31 @@ def test_control_file_that_holds(source, extract):
     assert len(found.parts) == 3
 
 
-def test_without_control_file(source):
+def test_without_control_file(source: Source) -> None:
     source.write("homes.csv", HOMES)
     assert checked(source).control is None
 
 
-def test_optional_keys(source, extract):
+def test_optional_keys(source: Source, extract: Content) -> None:
     for key in ("dialect", "synthetic", "suppressions"):
         del extract[key]
     (source.root / "lists/out.csv").unlink()
     put(source, extract)
     control = checked(source).control
+    assert control is not None
     assert (control.dialect, control.synthetic, control.suppressions) == (None, False, None)
 
 
-def test_table_of_no_rows(source, extract):
+def test_table_of_no_rows(source: Source, extract: Content) -> None:
     path = source.write("none.csv", "ID,DAY,NOTE,BY\n")
     extract["tables"]["visits"]["files"].append(entry(path, 0))
     put(source, extract)
     checked(source)
 
 
-def test_files_missing_or_too_many(source, extract, fails):
+def test_files_missing_or_too_many(
+    source: Source, extract: Content, fails: type[FailsWith]
+) -> None:
     put(source, extract)
     extra = source.write("more.csv", VISITS)
     with fails("E242") as failed:
@@ -106,7 +120,7 @@ def test_files_missing_or_too_many(source, extract, fails):
     assert "homes.csv" in failed.text
 
 
-def test_missing_suppressions(source, extract, fails):
+def test_missing_suppressions(source: Source, extract: Content, fails: type[FailsWith]) -> None:
     put(source, extract)
     (source.root / "lists/out.csv").unlink()
     with fails("E241") as failed:
@@ -115,7 +129,9 @@ def test_missing_suppressions(source, extract, fails):
 
 
 @pytest.mark.parametrize("what", ["bytes", "sha256", "rows"])
-def test_file_that_differs(source, extract, fails, what):
+def test_file_that_differs(
+    source: Source, extract: Content, fails: type[FailsWith], what: str
+) -> None:
     homes = extract["tables"]["homes"]
     homes["files"][0][what] = "0" * 64 if what == "sha256" else 3
     homes["rows"] = sum(file["rows"] for file in homes["files"])
@@ -126,7 +142,9 @@ def test_file_that_differs(source, extract, fails, what):
     assert "in/homes.csv" in failed.text
 
 
-def test_control_file_of_something_else(source, extract, fails):
+def test_control_file_of_something_else(
+    source: Source, extract: Content, fails: type[FailsWith]
+) -> None:
     put(source, extract | {"register": "other"})
     with fails("E244"):
         source.discover()
@@ -135,14 +153,14 @@ def test_control_file_of_something_else(source, extract, fails):
         source.discover()
 
 
-def test_several_control_files(source, extract, fails):
+def test_several_control_files(source: Source, extract: Content, fails: type[FailsWith]) -> None:
     put(source, extract)
     source.write("deep/extract.json", "{}")
     with fails("E245"):
         source.discover()
 
 
-def _changed(extract, path, value):
+def _changed(extract: Content, path: tuple[str | int, ...], value: object) -> str:
     """The control file with one value replaced (or removed) as JSON."""
     copy = json.loads(json.dumps(extract))
     *steps, last = path
@@ -189,7 +207,13 @@ FILE = ("tables", "homes", "files", 0)
         (("suppressions", "sha256"), "x"),
     ],
 )
-def test_what_a_control_file_may_not_say(source, extract, fails, path, value):
+def test_what_a_control_file_may_not_say(
+    source: Source,
+    extract: Content,
+    fails: type[FailsWith],
+    path: tuple[str | int, ...],
+    value: object,
+) -> None:
     put(source, _changed(extract, path, value))
     with fails("E240") as failed:
         source.discover()
@@ -197,7 +221,9 @@ def test_what_a_control_file_may_not_say(source, extract, fails, path, value):
 
 
 @pytest.mark.parametrize("text", ["", "{", "[1]", '{"version": 1, "version": 1}', "[" * 100_000])
-def test_control_file_that_is_no_json_object(source, extract, fails, text):
+def test_control_file_that_is_no_json_object(
+    source: Source, extract: Content, fails: type[FailsWith], text: str
+) -> None:
     put(source, text)
     with fails("E240"):
         source.discover()

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -16,10 +19,14 @@ from epc_release.release.source import (
     raw_records,
     read_chunk,
 )
+from epc_release.schemas.register import Register
+
+if TYPE_CHECKING:
+    from tests.unit.release.source.conftest import FailsWith, Source
 
 TIMES = [datetime(2024, 1, 31, 23, 59, 59), datetime(2024, 7, 1, 0, 0, 0, 500_000), None]
 ZONED = [datetime(2024, 7, 1, 12, tzinfo=UTC), datetime(2024, 1, 1, 12, tzinfo=UTC), None]
-TYPED = {
+TYPED: dict[str, tuple[Any, list[str]]] = {
     "text": (pa.array(["a", None, 'é,"\n']), ["a", "", 'é,"\n']),
     "large": (pa.array(["a", "a", ""], pa.large_string()), ["a", "a", ""]),
     "binary": (pa.array([b"x", None, b"y"]), ["x", "", "y"]),
@@ -45,7 +52,9 @@ TYPED = {
 
 @pytest.mark.parametrize("plain", [True, False])
 @pytest.mark.parametrize("taken_apart", [True, False])
-def test_types_become_text(tmp_path, register_of, plain, taken_apart):
+def test_types_become_text(
+    tmp_path: Path, register_of: Callable[..., Register], plain: bool, taken_apart: bool
+) -> None:
     path = tmp_path / "all.parquet"
     table = pa.table({name: values for name, (values, _) in TYPED.items()})
     pq.write_table(table, path)
@@ -66,7 +75,7 @@ def test_types_become_text(tmp_path, register_of, plain, taken_apart):
 
 
 @pytest.fixture
-def homes(source):
+def homes(source: Source) -> Source:
     ids = [str(n) for n in range(100)]
     table = pa.table({"ID": ids, "NAME": ['Ann, "A"', None] * 50, "CITY": ["York"] * 100})
     pq.write_table(table, source.root / "homes.parquet", row_group_size=10)
@@ -74,7 +83,7 @@ def homes(source):
 
 
 @pytest.mark.parametrize("chunk_bytes", [1, 100, 300, 310, 1000, 1 << 20])
-def test_row_groups(homes, chunk_bytes):
+def test_row_groups(homes: Source, chunk_bytes: int) -> None:
     read = homes.read(chunk_bytes=chunk_bytes)
     assert [n for _, raw in read for n in raw.table.column("id").to_pylist()] == [
         str(n) for n in range(100)
@@ -88,28 +97,29 @@ def test_row_groups(homes, chunk_bytes):
 
 
 @pytest.mark.parametrize("limit", [0, 1, 10, 25, 100, 1000])
-def test_limit(homes, limit):
+def test_limit(homes: Source, limit: int) -> None:
     for size in (1, 450, 1 << 20):
         found = chunks(homes.discover().parts, work=homes.work, chunk_bytes=size, limit=limit)
         assert sum(read_chunk(chunk).rows for chunk in found) == min(limit, 100)
 
 
 @pytest.mark.parametrize("chunk_bytes", [150, 1 << 20])
-def test_rejects(homes, chunk_bytes):
+def test_rejects(homes: Source, chunk_bytes: int) -> None:
     chunk = list(chunks(homes.discover().parts, work=homes.work, chunk_bytes=chunk_bytes))[-1]
+    assert chunk.records is not None
     last = chunk.records - 1
     assert line_numbers(chunk, [last]) == [100]
     assert raw_records(chunk, [last, last - 1]) == ["99,,York", '98,"Ann, ""A""",York']
 
 
-def test_wanted_columns(homes):
+def test_wanted_columns(homes: Source) -> None:
     (chunk,) = chunks(homes.discover().parts, work=homes.work, chunk_bytes=1 << 20)
     table = read_chunk(chunk, wanted={"city", "id"}, plain={"id"}).table
     assert table.column_names == ["id", "city"]
     assert table.schema.field("id").type == pa.string()
 
 
-def test_no_rows(source):
+def test_no_rows(source: Source) -> None:
     table = pa.table({name: pa.array([], pa.string()) for name in ("ID", "NAME", "CITY")})
     pq.write_table(table, source.root / "homes.parquet")
     assert source.read() == []
@@ -118,14 +128,14 @@ def test_no_rows(source):
 @pytest.mark.parametrize(
     "kind", [pa.list_(pa.int8()), pa.struct([("a", pa.int8())]), pa.duration("s")]
 )
-def test_columns_that_are_no_values(source, fails, kind):
+def test_columns_that_are_no_values(source: Source, fails: type[FailsWith], kind: Any) -> None:
     pq.write_table(pa.table({"ID": pa.nulls(1, kind)}), source.root / "homes.parquet")
     with fails("E231") as failed:
         source.discover()
     assert "column ID" in failed.text
 
 
-def test_binary_that_is_no_text(source, fails):
+def test_binary_that_is_no_text(source: Source, fails: type[FailsWith]) -> None:
     table = pa.table({"ID": [b"\xff"], "NAME": ["a"], "CITY": ["b"]})
     pq.write_table(table, source.root / "homes.parquet")
     with fails("E232") as failed:
@@ -133,7 +143,7 @@ def test_binary_that_is_no_text(source, fails):
     assert "column ID" in failed.text
 
 
-def test_damaged_files(homes, fails):
+def test_damaged_files(homes: Source, fails: type[FailsWith]) -> None:
     path = homes.root / "homes.parquet"
     data = path.read_bytes()
     path.write_bytes(data[:-20])
@@ -146,7 +156,7 @@ def test_damaged_files(homes, fails):
         homes.read(chunk_bytes=1)
 
 
-def test_file_that_changes(homes, fails):
+def test_file_that_changes(homes: Source, fails: type[FailsWith]) -> None:
     parts = homes.discover().parts
     read = list(chunks(parts, work=homes.work, chunk_bytes=1 << 20))
     path = homes.root / "homes.parquet"

@@ -8,6 +8,9 @@ import io
 import json
 import uuid
 import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import boto3
 import pyarrow as pa
@@ -16,6 +19,10 @@ import pytest
 from moto.server import ThreadedMotoServer
 
 from epc_release.release.source import check_control, chunks, read_chunk, s3
+from epc_release.release.source.stream import Digests
+
+if TYPE_CHECKING:
+    from tests.unit.release.source.conftest import FailsWith, Source
 
 HOMES = "ID,NAME,CITY\n1,Ann,Leeds\n2,Bob,York\n"
 ROWS = [
@@ -24,8 +31,20 @@ ROWS = [
 ]
 
 
+class Bucket:
+    """Called, it puts an object and gives its URI."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __call__(self, key: str, content: bytes | str) -> str:
+        body = content.encode() if isinstance(content, str) else content
+        boto3.client("s3").put_object(Bucket=self.name, Key=key, Body=body)
+        return f"s3://{self.name}/{key}"
+
+
 @pytest.fixture(scope="module")
-def server():
+def server() -> Iterator[str]:
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
@@ -34,8 +53,8 @@ def server():
 
 
 @pytest.fixture
-def bucket(server, monkeypatch):
-    """A function that puts an object into a new bucket; ``name`` is the bucket's."""
+def bucket(server: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bucket]:
+    """A new bucket."""
     for name, value in {
         "AWS_ENDPOINT_URL": server,
         "AWS_ACCESS_KEY_ID": "test",
@@ -48,17 +67,11 @@ def bucket(server, monkeypatch):
     name = f"b{uuid.uuid4().hex}"
     client.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": "eu-west-2"})
 
-    def put(key: str, content: bytes | str) -> str:
-        body = content.encode() if isinstance(content, str) else content
-        client.put_object(Bucket=name, Key=key, Body=body)
-        return f"s3://{name}/{key}"
-
-    put.name = name
-    yield put
+    yield Bucket(name)
     s3._client.cache_clear()
 
 
-def zipped(**members):
+def zipped(**members: str) -> bytes:
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, content in members.items():
@@ -66,7 +79,7 @@ def zipped(**members):
     return out.getvalue()
 
 
-def parquet():
+def parquet() -> bytes:
     out = io.BytesIO()
     pq.write_table(pa.table({"ID": [1, 2], "NAME": ["Ann", "Bob"], "CITY": ["Leeds", "York"]}), out)
     return out.getvalue()
@@ -82,26 +95,28 @@ def parquet():
         ("x/homes.parquet", parquet()),
     ],
 )
-def test_objects_of_each_kind(source, bucket, key, content, chunk_bytes):
+def test_objects_of_each_kind(
+    source: Source, bucket: Bucket, key: str, content: bytes | str, chunk_bytes: int
+) -> None:
     uri = bucket(key, content)
     assert source.rows(uri, chunk_bytes=chunk_bytes) == ROWS
 
 
-def test_object_over_several_ranges(source, bucket):
+def test_object_over_several_ranges(source: Source, bucket: Bucket) -> None:
     rows = "".join(f"{n},{'x' * 50},y\n" for n in range(200_000))
     uri = bucket("homes.csv", HOMES + rows)
     ids = [row["id"] for row in source.rows(uri, chunk_bytes=3 << 20)]
     assert ids == ["1", "2", *map(str, range(200_000))]
 
 
-def test_prefixes_and_globs(source, bucket):
+def test_prefixes_and_globs(source: Source, bucket: Bucket) -> None:
     for key in ("a/1.csv", "a/2.csv", "a/private/3.csv", "a/.4.csv", "a/readme.md", "ab/5.csv"):
         bucket(key, HOMES)
     bucket("a/folder/", "")
     bucket("a/suppressions.csv", "x")
     root = f"s3://{bucket.name}"
 
-    def keys(*uris):
+    def keys(*uris: str) -> list[str]:
         return [p.name.removeprefix(f"{root}/") for p in source.discover(*uris).parts]
 
     assert keys(f"{root}/a") == keys(f"{root}/a/") == ["a/1.csv", "a/2.csv"]
@@ -113,7 +128,7 @@ def test_prefixes_and_globs(source, bucket):
     assert (f"{root}/a/private/3.csv", "a private folder is never entered") in found.ignored
 
 
-def test_control_file(source, bucket):
+def test_control_file(source: Source, bucket: Bucket) -> None:
     uri = bucket("night/homes.csv", HOMES)
     data = HOMES.encode()
     file = {
@@ -130,12 +145,12 @@ def test_control_file(source, bucket):
     }
     bucket("night/extract.json", json.dumps(control))
     found = source.discover(uri.rpartition("/")[0])
-    digests = {}
+    digests: Digests = {}
     read = list(chunks(found.parts, work=source.work, chunk_bytes=100, digests=digests))
     check_control(found, digests, {uri: sum(read_chunk(c).rows for c in read)})
 
 
-def test_object_that_is_replaced(source, bucket, fails):
+def test_object_that_is_replaced(source: Source, bucket: Bucket, fails: type[FailsWith]) -> None:
     uri = bucket("homes.csv", HOMES)
     table = bucket("homes.parquet", parquet())
     found = source.discover(uri, table)
@@ -148,20 +163,27 @@ def test_object_that_is_replaced(source, bucket, fails):
         read_chunk(chunk)
 
 
-def test_what_is_not_there(source, bucket, fails):
+def test_what_is_not_there(source: Source, bucket: Bucket, fails: type[FailsWith]) -> None:
     with fails("E250"):
         source.discover("s3://no-such-bucket-anywhere/x")
     with fails("E202"):
         source.discover(f"s3://{bucket.name}/nothing")
 
 
-def test_no_credentials_and_no_network(source, bucket, fails, monkeypatch, tmp_path):
+def test_no_credentials_and_no_network(
+    source: Source,
+    bucket: Bucket,
+    fails: type[FailsWith],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
     uri = bucket("homes.csv", HOMES)
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
     s3._client.cache_clear()
     with fails("E252") as failed:
         source.discover(uri)
+    assert failed.error is not None
     assert failed.error.exit == 5
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.delenv(name)
