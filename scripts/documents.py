@@ -1,14 +1,9 @@
-"""Write the generated documents from the program; ``--check`` only says what is stale.
-
-These are docs/errors/, docs/cli.md and docs/schema-differences.md.
-"""
+"""Write docs/errors/ and docs/cli.md from the program; ``--check`` only says what is stale."""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
-
-import schema_differences
 
 from epc_release.errors import catalogue
 from epc_release.release.cli import pages
@@ -22,7 +17,6 @@ def wanted() -> dict[Path, str]:
     problems = catalogue()
     found = {DOCS / "errors" / f"{p.code}.md": pages.error_page(p) for p in problems.values()}
     found[DOCS / "errors" / "README.md"] = pages.error_index(problems.values())
-    found[DOCS / "schema-differences.md"] = schema_differences.page()
     found[DOCS / "cli.md"] = pages.command_reference(group)
     return found
 

@@ -48,13 +48,12 @@ class Described:
     release: str
     tables: tuple[DescribedTable, ...]
     archives: tuple[ArchiveFacts, ...]
-    documents: tuple[FileFacts, ...] = ()
 
     @property
     def files(self) -> dict[str, FileFacts]:
         """Every data file by its path."""
         parts = [part for table in self.tables for part in table.files]
-        return {file.path: file for file in (*parts, *self.archives, *self.documents)}
+        return {file.path: file for file in (*parts, *self.archives)}
 
 
 def read_descriptor(data: bytes) -> Described:
@@ -69,14 +68,12 @@ def read_descriptor(data: bytes) -> Described:
         raise ValueError(f"$schema is not {PROFILE}")
     resources = _get(told, "resources", list)
     tables = [_table(r) for r in resources if isinstance(r, dict) and r.get("type") == "table"]
-    others = [r for r in resources if isinstance(r, dict) and r.get("type") != "table"]
-    archives = [_archive(r) for r in others if not _is_document(r)]
-    documents = [_document(r) for r in others if _is_document(r)]
-    found = Described(_get(told, "version", str), tuple(tables), tuple(archives), tuple(documents))
+    archives = [_archive(r) for r in resources if isinstance(r, dict) and r.get("type") != "table"]
+    found = Described(_get(told, "version", str), tuple(tables), tuple(archives))
     names = [_get(resource, "name", str) for resource in resources]
     if not names or len(set(names)) != len(names):
         raise ValueError("names of resources are missing or stand twice")
-    if len(found.files) != sum(len(table.files) for table in tables) + len(others):
+    if len(found.files) != sum(len(table.files) for table in tables) + len(archives):
         raise ValueError("a path stands in two resources")
     return found
 
@@ -150,14 +147,6 @@ def _file(told: object) -> FileFacts:
     return FileFacts(
         _path(told), _get(told, "bytes", int), _sha256(told), _get(told, "rows", int), content
     )
-
-
-def _is_document(told: Mapping[str, Any]) -> bool:
-    return _get(told, "epcRelease", dict).get("kind") == "document"
-
-
-def _document(told: Mapping[str, Any]) -> FileFacts:
-    return FileFacts(_path(told), _get(told, "bytes", int), _sha256(told))
 
 
 def _archive(told: Mapping[str, Any]) -> ArchiveFacts:

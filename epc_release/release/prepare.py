@@ -16,7 +16,6 @@ from epc_release.errors import ReleaseError
 from epc_release.release.config import Settings
 from epc_release.release.context import bind_header
 from epc_release.release.source import Inventory, discover
-from epc_release.schemas.extra import with_dialects
 from epc_release.schemas.load import load_register
 from epc_release.schemas.register import Register, TableDialect
 
@@ -67,7 +66,7 @@ def prepare(settings: Settings) -> Prepared:
     """Everything that a build needs to know; raises where it could not succeed."""
     if not settings.sources:
         raise ReleaseError("E108")
-    register = with_dialects(load_register(settings.register), settings.dialects)
+    register = load_register(settings.register)
     policy = load_policy(settings.policy or register.default_policy, register)
     inventory = discover(settings.sources, register, encoding=settings.encoding)
     cutoff = _cutoff(settings, inventory)

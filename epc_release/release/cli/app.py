@@ -10,8 +10,6 @@ import click
 from epc_release import __version__
 from epc_release.release.cli import (
     build,
-    check,
-    dialect,
     explain,
     failure,
     init,
@@ -21,7 +19,7 @@ from epc_release.release.cli import (
 )
 
 SECTIONS: dict[str, tuple[click.Command, ...]] = {
-    "Before": (init.init, synth.synth, build.plan, dialect.dialect, check.check),
+    "Before": (init.init, synth.synth, build.plan),
     "Build": (build.build, verify.verify),
     "Publish": (publish.publish,),
     "Readers": (explain.explain,),

@@ -24,9 +24,7 @@ from epc_release.release.cli.output import as_json, result
 )
 @click.option("--seed", type=int, default=1, show_default=True, metavar="S")
 @click.option("--register", default="epc", show_default=True, metavar="NAME")
-@click.option(
-    "--dialect", metavar="NAME", help="A dialect of the register.  [default: its usual one]"
-)
+@click.option("--dialect", default="register", show_default=True, metavar="NAME")
 @click.option(
     "--format",
     "file_format",
@@ -43,7 +41,7 @@ def synth(
     rows: int,
     seed: int,
     register: str,
-    dialect: str | None,
+    dialect: str,
     file_format: str,
     tables: tuple[str, ...],
     json_output: bool,
