@@ -20,6 +20,7 @@ from importlib.metadata import version
 from pathlib import Path
 from statistics import median
 
+import bench_check
 import measure
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -78,6 +79,19 @@ def memory(arguments: argparse.Namespace) -> None:
         if not arguments.keep:
             shutil.rmtree(source.parent)
     save("memory", {"runs": figures})
+
+
+def check(arguments: argparse.Namespace) -> None:
+    """``check``: a file of certificates beside frictionless, and memory by number of keys."""
+    source = extract(arguments.at, arguments.rows)
+    warm(source)
+    speed = bench_check.speeds(
+        arguments.at, source, arguments.rows, arguments.slice, arguments.runs
+    )
+    speed["ratios"] = spread(speed["ratios"])
+    print(f"ratio epc-release / frictionless: {speed['ratios']}")
+    figures = bench_check.memory(arguments.at, arguments.keys, arguments.memory or "1536MiB")
+    save("check", {"speed": speed, "memory": figures})
 
 
 def extract(at: Path, rows: int) -> Path:
@@ -144,7 +158,7 @@ def save(name: str, result: dict[str, object]) -> None:
         "system": f"{platform.system()} {platform.machine()}",
         "cores": os.cpu_count(),
         "python": platform.python_version(),
-        **{p: version(p) for p in ("polars", "pyarrow", "duckdb", "zlib-ng")},
+        **{p: version(p) for p in ("polars", "pyarrow", "duckdb", "frictionless", "zlib-ng")},
     }
     RESULTS.mkdir(parents=True, exist_ok=True)
     text = json.dumps({"measured_on": measured_on, **result}, indent=2) + "\n"
@@ -154,7 +168,7 @@ def save(name: str, result: dict[str, object]) -> None:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="scripts/bench", description=__doc__)
     commands = parser.add_subparsers(required=True)
-    for run, name in ((compare, "build"), (memory, "memory")):
+    for run, name in ((compare, "build"), (memory, "memory"), (check, "check")):
         command = commands.add_parser(name, help=run.__doc__)
         command.set_defaults(run=run)
         command.add_argument("--at", type=Path, default=ROOT / "bench-output", metavar="DIR")
@@ -163,6 +177,11 @@ def _arguments() -> argparse.Namespace:
         if run is compare:
             command.add_argument("--rows", type=int, default=1_000_000)
             command.add_argument("--runs", type=int, default=3)
+        elif run is check:
+            command.add_argument("--rows", type=int, default=1_000_000)
+            command.add_argument("--slice", type=int, default=20_000, help="of frictionless")
+            command.add_argument("--runs", type=int, default=3)
+            command.add_argument("--keys", type=int, nargs="*", default=[1_000_000, 5_000_000])
         else:
             command.add_argument("--rows", type=int, nargs="+", default=[100_000, 1_000_000])
             command.add_argument("--keep", action="store_true", help="keep the extracts")

@@ -1,9 +1,14 @@
-"""Write docs/errors/ and docs/cli.md from the program; ``--check`` only says what is stale."""
+"""Write the generated documents from the program; ``--check`` only says what is stale.
+
+These are docs/errors/, docs/cli.md and docs/schema-differences.md.
+"""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
+
+import schema_differences
 
 from epc_release.errors import catalogue
 from epc_release.release.cli import pages
@@ -17,6 +22,7 @@ def wanted() -> dict[Path, str]:
     problems = catalogue()
     found = {DOCS / "errors" / f"{p.code}.md": pages.error_page(p) for p in problems.values()}
     found[DOCS / "errors" / "README.md"] = pages.error_index(problems.values())
+    found[DOCS / "schema-differences.md"] = schema_differences.page()
     found[DOCS / "cli.md"] = pages.command_reference(group)
     return found
 

@@ -6,7 +6,7 @@ import os
 import subprocess
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,17 +28,21 @@ class Run:
     peak: int
 
 
-def run(command: Sequence[str], environ: Mapping[str, str]) -> Run:
-    """Run a command to its end; raises CalledProcessError where it fails."""
+def run(
+    command: Sequence[str], environ: Mapping[str, str], *, accept: Collection[int] = (0,)
+) -> Run:
+    """Run a command to its end; raises CalledProcessError where its exit code is another."""
     started = time.monotonic()
-    process = subprocess.Popen(command, env=dict(environ), stdin=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        command, env=dict(environ), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL
+    )
     peak = _Peak(process.pid)
     peak.start()
     _, status, usage = os.wait4(process.pid, 0)
     wall = time.monotonic() - started
     process.returncode = os.waitstatus_to_exitcode(status)
     peak.stop()
-    if process.returncode:
+    if process.returncode not in accept:
         raise subprocess.CalledProcessError(process.returncode, command)
     return Run(wall, usage.ru_utime + usage.ru_stime, peak.bytes)
 

@@ -10,6 +10,7 @@ from epc_release.anonymise.rules.base import Published
 from epc_release.anonymise.rules.generalise import DATE_LEVELS, Generalise
 from epc_release.anonymise.rules.plain import Keep, KeepKnown
 from epc_release.anonymise.rules.pseudonym import Pseudonymise
+from epc_release.schemas.checks.severity import without_warnings
 from epc_release.schemas.register import Table
 from epc_release.schemas.table import TableSchema
 
@@ -24,7 +25,8 @@ def derive_schema(table: Table, policy: Policy) -> TableSchema:
     descriptor: dict[str, Any] = {
         key: value
         for key, value in table.schema.descriptor.items()
-        if key not in ("fields", "primaryKey", "foreignKeys", "uniqueKeys", "missingValues")
+        if key
+        not in ("fields", "primaryKey", "foreignKeys", "uniqueKeys", "missingValues", "order")
     }
     descriptor["fields"] = [_field(table, rules, name) for name in published_names(table, policy)]
     descriptor["missingValues"] = [""]
@@ -37,6 +39,9 @@ def derive_schema(table: Table, policy: Policy) -> TableSchema:
     ]
     if foreign:
         descriptor["foreignKeys"] = foreign
+    ordered = [list(pair) for pair in table.schema.order if _kept(rules, pair)]
+    if ordered:
+        descriptor["order"] = ordered
     return TableSchema(descriptor)
 
 
@@ -82,11 +87,15 @@ def _field(table: Table, rules: Mapping[str, FieldRule], name: str) -> dict[str,
     if source is not None and not isinstance(rules[source].rule, Keep):
         # The published score is no longer the one that the band was made from.
         del found["derive"]
-    return found
+    return without_warnings(found)
 
 
 def _identify(rules: Mapping[str, FieldRule], names: Iterable[str]) -> bool:
     return all(isinstance(rules[name].rule, Keep | Pseudonymise) for name in names)
+
+
+def _kept(rules: Mapping[str, FieldRule], names: Iterable[str]) -> bool:
+    return all(isinstance(rules[name].rule, Keep) for name in names)
 
 
 def _still_joins(table: Table, key: Mapping[str, Any], policy: Policy) -> bool:

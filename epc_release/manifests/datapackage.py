@@ -4,18 +4,19 @@ Traps (frictionless 5.21, observed). Of a list of Parquet paths it reads the fir
 ``bytes`` or ``rows`` of the resource is called wrong, so they stand in our own ``files`` and
 ``epcRelease``; and a child's foreign key is looked up in the first part of its parent, so a family
 of tables lists the same partition first. A missing number or time in a Parquet file arrives as
-``nan`` or ``NaT``, so these are declared as missing values of such columns.
+``nan`` or ``NaT``, so these are declared as missing values of such columns. A plain file whose
+format it takes for a table's is checked as one, so the issue log's is ``binary``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from epc_release.manifests.canonical import to_utc
 from epc_release.manifests.columns import schema_id
 from epc_release.manifests.facts import ArchiveFacts, FileFacts, ReleaseFacts, TableFacts
-from epc_release.manifests.layout import partition_order, partition_value
+from epc_release.manifests.layout import DICTIONARY, ISSUES, partition_order, partition_value
 from epc_release.manifests.licence import licences
 from epc_release.schemas.register import Register
 from epc_release.schemas.table import TableSchema
@@ -32,10 +33,19 @@ _AS_READ_BY_PANDAS = {
     "datetime": "NaT",
 }
 
+_DOCUMENTS = {
+    ISSUES: (
+        *("quality-issues", "Cells with an issue by column, code and partition"),
+        *("binary", PARQUET),
+    ),
+    DICTIONARY: ("dictionary", "Every column and what it means", "csv", "text/csv"),
+}
 
-def descriptor(facts: ReleaseFacts) -> dict[str, Any]:
+
+def descriptor(facts: ReleaseFacts, documents: Sequence[FileFacts] = ()) -> dict[str, Any]:
     """The ``datapackage.json`` of a release; the same facts give the same descriptor.
 
+    ``documents`` are files that describe the data and stand beside it.
     A table without published rows is no resource (it has no file); its count of 0 is told.
     """
     register, policy = facts.register, facts.policy
@@ -70,6 +80,7 @@ def descriptor(facts: ReleaseFacts) -> dict[str, Any]:
         },
         "resources": [
             *(_table(facts, table) for table in facts.tables if table.parts),
+            *(_document(facts, document) for document in documents),
             *(_archive(facts, archive) for archive in facts.archives),
         ],
     }
@@ -103,6 +114,7 @@ def _table(facts: ReleaseFacts, table: TableFacts) -> dict[str, Any]:
         "schema": released_schema(table.schema),
         "epcRelease": {
             "rows": table.ledger.published,
+            "years": dict(table.years),
             "partition": table.partition,
             "year": table.year,
             "inherited": list(table.inherited),
@@ -146,6 +158,21 @@ def released_schema(schema: TableSchema) -> dict[str, Any]:
             told["missingValues"] = ["", _AS_READ_BY_PANDAS[field.type]]
         fields.append(told)
     return {"$schema": TABLE_SCHEMA, **schema.descriptor, "fields": fields}
+
+
+def _document(facts: ReleaseFacts, document: FileFacts) -> dict[str, Any]:
+    name, title, form, mediatype = _DOCUMENTS[document.path]
+    return {
+        "name": name,
+        "title": title,
+        "path": document.path,
+        "format": form,
+        "mediatype": mediatype,
+        "bytes": document.bytes,
+        "hash": f"sha256:{document.sha256}",
+        "licenses": licences(facts.register, facts.policy, [t.schema for t in facts.tables]),
+        "epcRelease": {"kind": "document"},
+    }
 
 
 def _archive(facts: ReleaseFacts, archive: ArchiveFacts) -> dict[str, Any]:

@@ -18,12 +18,14 @@ from epc_release.errors import ReleaseError
 from epc_release.manifests.content import csv_lines
 from epc_release.manifests.contents import Contents, compare_archives
 from epc_release.manifests.described import Described, DescribedTable
+from epc_release.manifests.documents import Seen
 from epc_release.manifests.facts import FileFacts
 from epc_release.manifests.inspect import DAMAGE
 from epc_release.manifests.keys import KeyIndex, KeySpill, Prints, Tags, fingerprints
 from epc_release.manifests.layout import partition_order, partition_value, year_label
 from epc_release.manifests.reader import Reader
 from epc_release.manifests.report import Finding
+from epc_release.schemas.checks import Finding as Violation
 from epc_release.schemas.checks import Plan, compile_checks
 
 _BATCH_ROWS = 65_536
@@ -38,11 +40,13 @@ class _Parent:
     labels: tuple[str, ...] | None
 
 
-def verify_rows(reader: Reader, described: Described, sound: frozenset[str]) -> list[Finding]:
+def verify_rows(
+    reader: Reader, described: Described, sound: frozenset[str], seen: Seen
+) -> list[Finding]:
     """Read the rows of all ``sound`` files, parents before children, then the archives.
 
     Memory does not grow with the rows, except for 10 bytes a row of tables that have children;
-    fingerprints of keys go through a temporary folder.
+    fingerprints of keys go through a temporary folder. What the rows show is added to ``seen``.
     """
     findings: list[Finding] = []
     contents: dict[str, Contents] = {}
@@ -51,7 +55,7 @@ def verify_rows(reader: Reader, described: Described, sound: frozenset[str]) -> 
         for number, table in enumerate(sorted(described.tables, key=lambda t: bool(t.parent))):
             has_children = any(other.parent == table.name for other in described.tables)
             try:
-                rows = _Rows(reader, table, parents.get(table.parent or ""), sound)
+                rows = _Rows(reader, table, parents.get(table.parent or ""), sound, seen)
                 spill = KeySpill(Path(folder) / str(number)) if table.schema.primary_key else None
                 findings += rows.read(spill)
             except ReleaseError as error:
@@ -73,8 +77,14 @@ class _Rows:
     """The pass over one table."""
 
     def __init__(
-        self, reader: Reader, table: DescribedTable, parent: _Parent | None, sound: frozenset[str]
+        self,
+        reader: Reader,
+        table: DescribedTable,
+        parent: _Parent | None,
+        sound: frozenset[str],
+        seen: Seen,
     ) -> None:
+        self._seen = seen
         self._reader, self._table, self._parent = reader, table, parent
         self._checks: Plan = compile_checks(table.schema)
         values = partition_order({partition_value(part.path) for part in table.files})
@@ -106,12 +116,20 @@ class _Rows:
         if self.contents.complete and self.rows != self._table.rows:
             told = {"found": self.rows, "expected": self._table.rows, "where": "the descriptor"}
             yield Finding("E707", self._table.name, told)
+        if self.contents.complete:
+            self._seen.whole.add(self._table.name)
+            self._seen.checked.update(
+                (self._table.name, check.field, check.code)
+                for check in self._checks.checks
+                if check.severity == "warning"
+            )
 
     def _part(self, part: FileFacts, file: BinaryIO, spill: KeySpill | None) -> Iterator[Finding]:
         table, value = self._table, partition_value(part.path)
         tally, first = _Tally(), 0
         for frame in _frames(file):
-            tally.values(self._checks, frame, first)
+            violations = tally.values(self._checks, frame, first)
+            self._seen.add(table.name, value, frame, violations)
             if table.partition is not None and table.partition in frame.columns:
                 column = pl.col(table.partition).cast(pl.String)
                 other = column.ne_missing(pl.lit(value, pl.String)).sum()
@@ -176,13 +194,15 @@ class _Tally:
         self._counts: Counter[tuple[str, str]] = Counter()
         self._first: dict[tuple[str, str], tuple[int, ...]] = {}
 
-    def values(self, checks: Plan, frame: pl.DataFrame, first: int) -> None:
+    def values(self, checks: Plan, frame: pl.DataFrame, first: int) -> tuple[Violation, ...]:
         """Run the checks of the schema; warnings are no findings: such values are published."""
-        for found in checks.run(frame):
+        violations = checks.run(frame)
+        for found in violations:
             if found.severity == "error":
                 key = (found.field, found.code)
                 self._counts[key] += found.count
                 self._first.setdefault(key, tuple(first + row + 1 for row in found.rows))
+        return violations
 
     def findings(self, part: FileFacts, table: DescribedTable) -> Iterator[Finding]:
         for (column, check), count in self._counts.items():

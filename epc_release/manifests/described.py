@@ -48,12 +48,13 @@ class Described:
     release: str
     tables: tuple[DescribedTable, ...]
     archives: tuple[ArchiveFacts, ...]
+    documents: tuple[FileFacts, ...] = ()
 
     @property
     def files(self) -> dict[str, FileFacts]:
         """Every data file by its path."""
         parts = [part for table in self.tables for part in table.files]
-        return {file.path: file for file in (*parts, *self.archives)}
+        return {file.path: file for file in (*parts, *self.archives, *self.documents)}
 
 
 def read_descriptor(data: bytes) -> Described:
@@ -68,12 +69,14 @@ def read_descriptor(data: bytes) -> Described:
         raise ValueError(f"$schema is not {PROFILE}")
     resources = _get(told, "resources", list)
     tables = [_table(r) for r in resources if isinstance(r, dict) and r.get("type") == "table"]
-    archives = [_archive(r) for r in resources if isinstance(r, dict) and r.get("type") != "table"]
-    found = Described(_get(told, "version", str), tuple(tables), tuple(archives))
+    others = [r for r in resources if isinstance(r, dict) and r.get("type") != "table"]
+    archives = [_archive(r) for r in others if not _is_document(r)]
+    documents = [_document(r) for r in others if _is_document(r)]
+    found = Described(_get(told, "version", str), tuple(tables), tuple(archives), tuple(documents))
     names = [_get(resource, "name", str) for resource in resources]
     if not names or len(set(names)) != len(names):
         raise ValueError("names of resources are missing or stand twice")
-    if len(found.files) != sum(len(table.files) for table in tables) + len(archives):
+    if len(found.files) != sum(len(table.files) for table in tables) + len(others):
         raise ValueError("a path stands in two resources")
     return found
 
@@ -147,6 +150,14 @@ def _file(told: object) -> FileFacts:
     return FileFacts(
         _path(told), _get(told, "bytes", int), _sha256(told), _get(told, "rows", int), content
     )
+
+
+def _is_document(told: Mapping[str, Any]) -> bool:
+    return _get(told, "epcRelease", dict).get("kind") == "document"
+
+
+def _document(told: Mapping[str, Any]) -> FileFacts:
+    return FileFacts(_path(told), _get(told, "bytes", int), _sha256(told))
 
 
 def _archive(told: Mapping[str, Any]) -> ArchiveFacts:

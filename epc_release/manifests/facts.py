@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -53,13 +54,17 @@ class ArchiveFacts(FileFacts):
 
 @dataclass(frozen=True)
 class Issue:
-    """One row of the quality report: cells of published rows with this code."""
+    """Cells of the published rows of one partition with this code.
+
+    ``partition`` is its value; None where that is missing, or the table has no partitions.
+    """
 
     table: str
     column: str
     code: str
     severity: str  # "error" (published missing) or "warning" (published as it is)
     count: int
+    partition: str | None = None
 
 
 @dataclass(frozen=True)
@@ -80,6 +85,8 @@ class TableFacts:
     ``inherited`` names the columns that a child takes from its parent: they stand in the Parquet
     files and not in the CSV. ``partition`` and ``year`` are the published columns that partitions
     and yearly archives follow (of a child: its parent's names); None where the policy drops them.
+    ``years`` are published rows by year label; by column, ``missing`` are cells without a value and
+    ``first_years`` the least year that has one (none of a column that never has).
     """
 
     name: str
@@ -90,6 +97,9 @@ class TableFacts:
     inherited: tuple[str, ...] = ()
     partition: str | None = None
     year: str | None = None
+    years: Mapping[str, int] = field(default_factory=dict)
+    missing: Mapping[str, int] = field(default_factory=dict)
+    first_years: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def csv_names(self) -> tuple[str, ...]:
@@ -115,11 +125,21 @@ class PolicyFacts:
 
 
 @dataclass(frozen=True)
+class RefusedFacts:
+    """A file of the source that is not in the release at all; ``records`` where they are known."""
+
+    name: str
+    code: str
+    records: int | None = None
+
+
+@dataclass(frozen=True)
 class ReleaseFacts:
     """Everything that descriptor, checksums, ledger and pages are made from.
 
     ``others`` are files that are no table's part, no archive and none of ``describe``'s own
-    (changes, aggregates, pages): the checksums cover them too.
+    (changes, aggregates, pages): the checksums cover them too. ``accepted`` are the data quality
+    gates (table, code) that were not passed and accepted by the release manager.
     """
 
     register: Register
@@ -133,3 +153,5 @@ class ReleaseFacts:
     partial: bool = False
     synthetic: bool = False
     others: tuple[FileFacts, ...] = ()
+    accepted: tuple[tuple[str, str], ...] = ()
+    refused: tuple[RefusedFacts, ...] = ()

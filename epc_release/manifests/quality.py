@@ -6,6 +6,7 @@ from typing import Any
 
 from epc_release.manifests.canonical import to_utc
 from epc_release.manifests.facts import ReleaseFacts
+from epc_release.manifests.issues import least_count, told_issues
 from epc_release.manifests.ledger import public_counts
 
 
@@ -13,7 +14,9 @@ def quality(facts: ReleaseFacts) -> dict[str, Any]:
     """``quality.json``: cells of published rows with an issue, per table, column and code.
 
     ``error``: published missing, since the value did not parse; ``warning``: published as it is.
-    Columns that the policy does not publish are not told of, and no value ever stands here.
+    Columns that the policy does not publish are not told of, and no value ever stands here. A
+    count below ``leastCount`` is null. ``accepted`` are data quality gates that stopped the build
+    and were passed by the release manager; the reason is not public.
     """
     issues = [
         {
@@ -23,15 +26,15 @@ def quality(facts: ReleaseFacts) -> dict[str, Any]:
             "severity": issue.severity,
             "count": issue.count,
         }
-        for table in facts.tables
-        for issue in sorted(table.issues, key=lambda i: (i.column, i.code, i.severity))
-        if issue.column in table.schema.by_name and issue.count
+        for issue in told_issues(facts)
     ]
     return {
         "release": facts.release,
         "cutoff": to_utc(facts.cutoff),
         "rows": {table.name: table.ledger.published for table in facts.tables},
+        "leastCount": least_count(facts),
         "issues": issues,
+        "accepted": [{"table": table, "code": code} for table, code in facts.accepted],
     }
 
 

@@ -15,9 +15,17 @@ from epc_release.errors import ReleaseError
 from epc_release.manifests.checksums import parse_checksums
 from epc_release.manifests.deep import verify_rows
 from epc_release.manifests.described import Described, UnsafePathError, read_descriptor
+from epc_release.manifests.documents import Seen, verify_documents
 from epc_release.manifests.facts import FileFacts
 from epc_release.manifests.inspect import inspect_archive, inspect_part
-from epc_release.manifests.layout import CHECKSUMS, DESCRIPTOR, LEDGER, is_safe_path
+from epc_release.manifests.layout import (
+    CHECKSUMS,
+    DESCRIPTOR,
+    DICTIONARY,
+    ISSUES,
+    LEDGER,
+    is_safe_path,
+)
 from epc_release.manifests.reader import FolderReader, Reader
 from epc_release.manifests.report import Finding, VerifyReport
 
@@ -28,7 +36,8 @@ _BLOCK = 1 << 20
 def verify(release: Path | Reader, *, deep: bool = False) -> VerifyReport:
     """Compare a release with its own description; ``deep`` reads every row too.
 
-    Findings are in the order: paths, descriptor, files, hashes, counts, schemas, archives, rows.
+    Findings are in the order: paths, descriptor, files, hashes, counts, schemas, archives, rows,
+    documents.
     Errors of the reader itself (network, credentials) are raised, not found.
     """
     reader = FolderReader(release) if isinstance(release, Path) else release
@@ -46,9 +55,12 @@ def verify(release: Path | Reader, *, deep: bool = False) -> VerifyReport:
         findings += _compare_rows(reader, described, listing)
         inspected = list(_inspect(reader, described, sound))
         findings += inspected
+        seen = None
         if deep:
+            seen = Seen()
             readable = sound - {finding.path for finding in inspected}
-            findings += verify_rows(reader, described, frozenset(readable))
+            findings += verify_rows(reader, described, frozenset(readable), seen)
+        findings += verify_documents(reader, described, sound, seen)
     return VerifyReport(
         release=described.release if described else "release",
         deep=deep,
@@ -160,7 +172,7 @@ def _compare_files(
         if file.sha256 != hashes[path]:
             yield _other_hash(path, hashes[path], file.sha256, DESCRIPTOR)
     for path in sorted(listing.keys() - files.keys()):
-        if path.startswith(("parquet/", "csv/")):
+        if path.startswith(("parquet/", "csv/")) or path in (ISSUES, DICTIONARY):
             yield Finding("E704", path, {"where": DESCRIPTOR})
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from epc_release import __version__
 from epc_release.anonymise.policy import Policy
@@ -13,17 +14,19 @@ from epc_release.manifests.facts import (
     ArchiveFacts,
     Issue,
     PolicyFacts,
+    RefusedFacts,
     ReleaseFacts,
     TableFacts,
     TableLedger,
 )
 from epc_release.manifests.licence import licence_text
-from epc_release.release.conform.codes import CODES
+from epc_release.release.conform.codes import CODES, MANY_OF_UNIT
 from epc_release.release.context import Context, TablePlan
 from epc_release.release.execute import Executor
 from epc_release.release.finish import Finished
 from epc_release.release.ledger import Account
 from epc_release.release.prepare import Prepared
+from epc_release.release.presence import Presence
 from epc_release.release.progress import Progress
 from epc_release.release.stages import Collected
 from epc_release.release.write.archives import Archive, TableCsv, plan_archives, write_archive
@@ -53,10 +56,12 @@ def table_facts(
                     schema=plan.written,
                     ledger=ledger,
                     parts=tuple(part for done in mine for part in done.parts),
-                    issues=_issues(plan, mine),
+                    issues=_issues(plan, mine, found.crowded[table.name]),
                     inherited=plan.inherited,
                     partition=plan.partition,
                     year=plan.year,
+                    years=_years(plan, mine),
+                    **_presence(mine),
                 )
             )
     return tuple(tables)
@@ -70,20 +75,50 @@ def _ledger(table: str, account: Account, finished: list[Finished]) -> TableLedg
     return account.close(table)
 
 
-def _issues(plan: TablePlan, finished: list[Finished]) -> tuple[Issue, ...]:
-    counts: Counter[tuple[int, int]] = Counter()
+def _issues(
+    plan: TablePlan, finished: list[Finished], crowded: Counter[str | None]
+) -> tuple[Issue, ...]:
+    """By column, code and partition (a missing one last)."""
+    counts: Counter[tuple[str | None, int, int]] = Counter()
     for done in finished:
         counts.update(done.issues)
+    if plan.table.unit is not None:
+        unit = plan.schema.names.index(plan.table.unit)
+        counts.update({(place, unit, MANY_OF_UNIT): n for place, n in crowded.items()})
     return tuple(
         Issue(
             table=plan.table.name,
             column=plan.schema.names[column],
             code=CODES[code].code,
             severity=CODES[code].severity,
-            count=count,
+            count=counts[place, column, code],
+            partition=place,
         )
-        for (column, code), count in sorted(counts.items())
+        for place, column, code in sorted(
+            counts, key=lambda at: (at[1], at[2], at[0] is None, at[0] or "")
+        )
     )
+
+
+def _years(plan: TablePlan, finished: list[Finished]) -> dict[str, int]:
+    """Published rows by year label; empty where the policy publishes no year."""
+    years: Counter[str] = Counter()
+    if plan.year is not None:
+        for fragment in (f for done in finished for csv in done.csv for f in csv.fragments):
+            years[fragment.year] += fragment.rows
+    return dict(sorted(years.items()))
+
+
+def _presence(finished: list[Finished]) -> dict[str, dict[str, Any]]:
+    """``missing`` and ``first_years`` of all columns."""
+    found: dict[str, Presence] = {}
+    for done in finished:
+        for name, part in done.presence.items():
+            found[name] = found[name] + part if name in found else part
+    return {
+        "missing": {name: each.missing for name, each in found.items()},
+        "first_years": {n: each.first_year for n, each in found.items() if each.first_year},
+    }
 
 
 def write_archives(
@@ -140,7 +175,10 @@ def policy_facts(policy: Policy) -> PolicyFacts:
 
 
 def release_facts(
-    prepared: Prepared, tables: tuple[TableFacts, ...], archives: tuple[ArchiveFacts, ...]
+    prepared: Prepared,
+    tables: tuple[TableFacts, ...],
+    archives: tuple[ArchiveFacts, ...],
+    accepted: tuple[tuple[str, str], ...],
 ) -> ReleaseFacts:
     """Everything that descriptions are made from."""
     upstream = {rule for dialect in prepared.dialects for rule in dialect.screened_upstream}
@@ -155,4 +193,8 @@ def release_facts(
         version=__version__,
         partial=prepared.settings.limit is not None,
         synthetic=prepared.synthetic,
+        accepted=accepted,
+        refused=tuple(
+            RefusedFacts(file.name, file.code, file.records) for file in prepared.inventory.refused
+        ),
     )

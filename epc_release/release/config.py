@@ -35,12 +35,16 @@ class Settings:
 
     ``memory`` is what the peak of the whole process tree stays below; ``limit`` is the number of
     certificates read of each parent table. ``sources`` are paths, globs or URIs, each with a
-    ``TABLE=`` before it where the table is forced. ``archives`` names which zips are made: one per
-    ``partition``, one per ``year``, one of ``all``.
+    ``TABLE=`` before it where the table is forced. ``dialects`` are files that tell how other
+    sources spell the register's tables. ``archives`` names which zips are made: one per
+    ``partition``, one per ``year``, one of ``all``. ``previous`` is the release to compare rows
+    with (``latest`` of ``to`` and ``none`` are names); ``accept`` has codes of data quality gates
+    that are passed in this one build, for ``reason``.
     """
 
     register: str = "epc"
     sources: tuple[str, ...] = ()
+    dialects: tuple[Path, ...] = ()
     policy: str | None = None
     suppressions: Path | None = None
     suppressions_as_of: datetime | None = None
@@ -50,12 +54,15 @@ class Settings:
     work: Path | None = None
     release: str | None = None
     cutoff: datetime | None = None
+    previous: str | None = None
     encoding: str | None = None
     jobs: int = os.cpu_count() or 1
     memory: int = DEFAULT_MEMORY
     limit: int | None = None
     executor: Literal["serial", "local"] = "local"
     to: str | None = None
+    accept: tuple[str, ...] = ()
+    reason: str | None = None
     allow_empty: bool = False
     allow_partial: bool = False
     allow_synthetic: bool = False
@@ -64,6 +71,7 @@ class Settings:
     log_format: Literal["text", "json"] = "text"
 
 
+ONCE = ("accept", "reason")  # for one build, so neither a file nor the environment may set them
 NAMES = tuple(field.name for field in fields(Settings))
 
 
@@ -89,6 +97,7 @@ def load(
             raise ReleaseError("E102", where=where, problem=error) from error
     settings = Settings(**found)
     _check_places(settings)
+    _check_acceptance(settings)
     return settings
 
 
@@ -135,6 +144,16 @@ def _refuse_secrets(file: Path, content: Mapping[str, object]) -> None:
 def _known(where: object, name: str, spelled: str) -> None:
     if name not in NAMES:
         raise ReleaseError("E101", where=where, name=spelled, known=", ".join(NAMES))
+    if name in ONCE:
+        raise ReleaseError("E313", where=where, name=spelled)
+
+
+def _check_acceptance(settings: Settings) -> None:
+    """What is accepted has a reason, and a reason is for something that is accepted."""
+    if settings.accept and settings.reason is None:
+        raise ReleaseError("E312", given="--accept", lacking="--reason")
+    if settings.reason is not None and not settings.accept:
+        raise ReleaseError("E312", given="--reason", lacking="--accept")
 
 
 def _check_places(settings: Settings) -> None:

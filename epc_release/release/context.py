@@ -155,7 +155,7 @@ def bind_header(
 ) -> Bound:
     """Bind the policy to the columns of a file; a rule without its input stops here (E148)."""
     dialect = match.dialect
-    present = frozenset(name for name in match.columns if name is not None)
+    present = frozenset(name for name in match.columns if name is not None) | {*dialect.picks}
     table = register.table(dialect.table)
     return bind(policy, table, present, dialect.screened_upstream, sites=sites)
 
@@ -179,11 +179,14 @@ def load_context(path: Path) -> Context:
 def columns_to_read(context: Context, match: HeaderMatch) -> tuple[str, ...]:
     """Our names of the columns that a table's records need, in schema order.
 
-    Those that the policy publishes or screens by, the key, and what a derived band comes from.
+    Those that the policy publishes or screens by, the key, what tells the newest of several records
+    and what a derived band comes from.
     Dropped columns are not among them: they are never parsed.
     """
     plan = context.plan(match.dialect.table)
     needed = set(context.bound(match).inputs) | set(plan.table.key) | set(plan.schema.primary_key)
+    if plan.table.latest:
+        needed |= set(plan.table.latest.columns)
     for name in tuple(needed):
         derive = plan.schema.by_name[name].descriptor.get("derive")
         if derive:

@@ -19,6 +19,7 @@ from epc_release.manifests.facts import FileFacts
 from epc_release.manifests.layout import UNKNOWN_YEAR, part_path, year_label
 from epc_release.release import quarantine
 from epc_release.release.context import Context, TablePlan, load_context
+from epc_release.release.presence import Presence, presence
 from epc_release.release.records import FIRST_REJECTED, REJECTED
 from epc_release.release.settle import NO_PARTITION, YEAR, Piece
 from epc_release.release.spill import concat, read_range
@@ -47,14 +48,19 @@ class FinishTask:
 
 @dataclass(frozen=True)
 class Finished:
-    """Files of one group; ``issues`` counts published cells by (column position, code position)."""
+    """Files of one group.
+
+    ``issues`` counts published cells by (partition, column position, code position); ``presence``
+    tells of each column how many cells are missing and which year has the first value.
+    """
 
     number: int
     table: str
     rows: int
     parts: tuple[FileFacts, ...]
     csv: tuple[PartitionCsv, ...]
-    issues: dict[tuple[int, int], int]
+    issues: dict[tuple[str | None, int, int], int]
+    presence: dict[str, Presence]
 
 
 def finish(task: FinishTask) -> Finished:
@@ -80,7 +86,15 @@ def finish(task: FinishTask) -> Finished:
             level=context.job.compression_level,
         )
     parts = tuple(_write_parts(context, plan, rows, order, csv))
-    return Finished(task.number, task.table, len(rows), parts, tuple(csv), _count(issues))
+    return Finished(
+        number=task.number,
+        table=task.table,
+        rows=len(rows),
+        parts=parts,
+        csv=tuple(csv),
+        issues=_count(issues, label),
+        presence=presence(rows, order, plan.written.names, runs),
+    )
 
 
 def _order(plan: TablePlan, rows: pl.DataFrame, label: str) -> pl.Series:
@@ -186,10 +200,11 @@ def _drop(
     rows: pl.DataFrame,
     issues: pl.DataFrame | None,
 ) -> tuple[pl.DataFrame, pl.DataFrame | None]:
-    """Leave out what settling dropped; it goes to quarantine as it would have been published."""
+    """Leave out what settling dropped; of it what is rejected goes to quarantine, as it would have
+    been published."""
     drops = concat([read_range(path) for path in task.drops])
     place = ["__chunk", "__row"]
-    dropped = rows.join(drops, on=place)
+    dropped = rows.join(drops, on=place).filter(pl.col("__decision") >= FIRST_REJECTED)
     codes = pl.Series(REJECTED, dtype=pl.String)
     dropped = dropped.with_columns(__code=codes.gather(dropped["__decision"] - FIRST_REJECTED))
     quarantine.write(
@@ -214,8 +229,8 @@ def _validate(plan: TablePlan, rows: pl.DataFrame) -> None:
             )
 
 
-def _count(issues: pl.DataFrame | None) -> dict[tuple[int, int], int]:
+def _count(issues: pl.DataFrame | None, label: str) -> dict[tuple[str | None, int, int], int]:
     if issues is None:
         return {}
-    counted = issues.group_by("__column", "__code").len()
-    return {(column, code): count for column, code, count in counted.iter_rows()}
+    counted = issues.group_by(pl.col(label).cast(pl.String), "__column", "__code").len()
+    return {(place, column, code): count for place, column, code, count in counted.iter_rows()}

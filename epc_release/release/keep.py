@@ -11,6 +11,7 @@ import json
 import os
 import shutil
 from collections.abc import Mapping
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -18,13 +19,15 @@ from typing import Any
 from epc_release.errors import ReleaseError
 from epc_release.manifests.facts import ReleaseFacts
 from epc_release.manifests.ledger import exact_ledger
-from epc_release.release.disk import private, private_folder
+from epc_release.release.disk import private
+from epc_release.release.gates.evaluate import Judged
+from epc_release.release.gates.history import REPORT, remembered
 from epc_release.release.prepare import Prepared
 
 
 def check_line(prepared: Prepared) -> None:
     """A release id belongs to one register and policy. Raises E402."""
-    path = prepared.settings.state / prepared.release / "report.json"
+    path = prepared.settings.state / prepared.release / REPORT
     if path.is_file():
         report = json.loads(path.read_text(encoding="utf-8"))
         line = (report["register"], report["policy"])
@@ -37,21 +40,34 @@ def stopped(prepared: Prepared) -> Path:
     return prepared.settings.state / prepared.release / "stopped" / "quarantine"
 
 
-def stage(prepared: Prepared, facts: ReleaseFacts, staged: Path) -> None:
+def stage(prepared: Prepared, facts: ReleaseFacts, judged: Judged, staged: Path) -> None:
     """Write ledger and report beside the quarantine in ``staged``, before anything is installed."""
-    private_folder(staged)
+    staged.mkdir(mode=0o700, exist_ok=True)
     write_private(staged / "ledger.json", exact_ledger(facts))
-    write_private(staged / "report.json", report(prepared, facts))
+    codes = {"codes": remembered(facts.tables)}
+    write_private(staged / REPORT, {**report(prepared, facts), **_gates(prepared, judged), **codes})
 
 
-def remember(prepared: Prepared, facts: ReleaseFacts, staged: Path) -> None:
-    """Put what was staged in the place of the release in the state folder, and log the build."""
+def remember(prepared: Prepared, facts: ReleaseFacts, judged: Judged, staged: Path) -> None:
+    """Put what was staged in its place in the state folder; log the build and acceptances."""
     folder = prepared.settings.state / prepared.release
-    private_folder(folder.parent)
+    folder.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     prepared.settings.state.chmod(0o700)
     shutil.rmtree(folder, ignore_errors=True)
     shutil.move(staged, folder)
+    if judged.accepted:
+        gates = _gates(prepared, judged)
+        log(prepared.settings.state, "accept", {"release": facts.release, **gates})
     log(prepared.settings.state, "build", report(prepared, facts))
+
+
+def _gates(prepared: Prepared, judged: Judged) -> dict[str, Any]:
+    """What the build was compared with, and the gates that were accepted, with the reason."""
+    return {
+        "previous": judged.previous,
+        "accepted": [breach.as_dict() for breach in judged.accepted],
+        "reason": prepared.settings.reason if judged.accepted else None,
+    }
 
 
 def report(prepared: Prepared, facts: ReleaseFacts) -> dict[str, Any]:
@@ -67,6 +83,13 @@ def report(prepared: Prepared, facts: ReleaseFacts) -> dict[str, Any]:
         "partial": facts.partial,
         "synthetic": facts.synthetic,
         "sources": [part.name for part in prepared.inventory.parts],
+        "dialects": {each.dialect: each.given for each in prepared.dialects if each.given},
+        "encodings": {
+            part.name: part.csv.encoding
+            for part in prepared.inventory.parts
+            if part.csv is not None and part.csv.encoding is not None
+        },
+        "refused": [asdict(file) for file in prepared.inventory.refused],
         "ignored": [list(pair) for pair in prepared.inventory.ignored],
         "suppressions": None
         if suppressions is None

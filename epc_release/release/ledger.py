@@ -1,17 +1,12 @@
-"""The row accounting of a build, and the gates that rest on it."""
+"""The row accounting of a build, and the gate against publishing nothing."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 
 from epc_release.errors import ReleaseError
 from epc_release.manifests.facts import TableLedger
-
-GATE_FROM_ROWS = 1000  # a share of fewer rows says nothing
-MAX_REJECTED = 0.02  # share of the rows read
-UNCONDITIONAL = ("duplicate-row",)  # a copy of a record that is published loses nothing
 
 
 class Account:
@@ -59,22 +54,6 @@ class Account:
             excluded=dict(sorted(self.excluded.items())),
             rejected=dict(sorted(self.rejected.items())),
             suppressed=self.suppressed,
-        )
-
-
-def check_rejects(table: str, account: Account, kept: Path | str = "quarantine") -> None:
-    """Stop where too many records were rejected; ``kept`` is where they are. Raises E301."""
-    counted = sum(n for code, n in account.rejected.items() if code not in UNCONDITIONAL)
-    if account.read >= GATE_FROM_ROWS and counted > MAX_REJECTED * account.read:
-        codes = ", ".join(f"{code} {n}" for code, n in sorted(account.rejected.items()))
-        raise ReleaseError(
-            "E301",
-            table=table,
-            rejected=counted,
-            read=account.read,
-            codes=codes,
-            limit=f"{MAX_REJECTED:.0%}",
-            kept=kept,
         )
 
 

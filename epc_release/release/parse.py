@@ -20,7 +20,7 @@ class CredentialsError(ValueError):
 
 def flag(name: str) -> str:
     """The command line's name of a setting, without dashes."""
-    return {"sources": "source"}.get(name, name).replace("_", "-")
+    return {"sources": "source", "dialects": "dialect"}.get(name, name).replace("_", "-")
 
 
 def _text(raw: object, _: Path) -> str:
@@ -53,6 +53,11 @@ def _source(item: object, base: Path) -> str:
     table, place = values.split_table(_text(item, base))
     found = _place(place, base)
     return f"{table}={found}" if table else found
+
+
+def _paths(raw: object, base: Path) -> tuple[Path, ...]:
+    """Files, one a line in a variable."""
+    return tuple(_path(item, base) for item in _items(raw, "\n"))
 
 
 def _policy(raw: object, base: Path) -> str:
@@ -96,6 +101,19 @@ def _archives(raw: object, base: Path) -> tuple[str, ...]:
     return tuple(dict.fromkeys(str(known(item, base)) for item in items))
 
 
+def _accept(raw: object, base: Path) -> tuple[str, ...]:
+    """Codes of data quality gates, each once; a disclosure gate is none of them."""
+    from epc_release.release.gates.evaluate import CODES_OF_GATES
+
+    known = _one_of(*CODES_OF_GATES)
+    return tuple(dict.fromkeys(str(known(item, base)) for item in _items(raw, ",")))
+
+
+def _previous(raw: object, base: Path) -> str:
+    """``latest``, ``none``, or a release's place."""
+    return str(raw) if raw in ("latest", "none") else _place(raw, base)
+
+
 def _items(raw: object, separator: str) -> list[object]:
     if isinstance(raw, str):
         return [item.strip() for item in raw.split(separator) if item.strip()]
@@ -107,6 +125,7 @@ def _items(raw: object, separator: str) -> list[object]:
 PARSERS: Mapping[str, Parser] = {
     "register": _text,
     "sources": _sources,
+    "dialects": _paths,
     "policy": _policy,
     "suppressions": _path,
     "suppressions_as_of": lambda raw, _: values.moment(raw),
@@ -116,6 +135,9 @@ PARSERS: Mapping[str, Parser] = {
     "work": _path,
     "release": lambda raw, _: values.release_id(raw),
     "cutoff": lambda raw, _: values.moment(raw),
+    "previous": _previous,
+    "accept": _accept,
+    "reason": _text,
     "encoding": _text,
     "jobs": _count(1, 1024),
     "memory": lambda raw, _: values.size(raw),

@@ -7,26 +7,38 @@ write (``finish``), archives, describe, verify, install. Publishing is a step of
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
 
 from epc_release.errors import ReleaseError
 from epc_release.manifests.describe import describe
-from epc_release.manifests.facts import ReleaseFacts
+from epc_release.manifests.facts import ReleaseFacts, TableFacts
 from epc_release.manifests.verify import verify
 from epc_release.release import keep, quarantine
 from epc_release.release.assemble import release_facts, table_facts, write_archives
 from epc_release.release.config import Settings
 from epc_release.release.context import Job, load_context, save_job
 from epc_release.release.execute import Executor, open_executor
-from epc_release.release.ledger import check_any, check_empty, check_rejects
+from epc_release.release.gates.baseline import read_baseline
+from epc_release.release.gates.evaluate import Judged, evaluate, settle_breaches
+from epc_release.release.gates.history import first_seen
+from epc_release.release.gates.previous import Baseline
+from epc_release.release.ledger import check_any, check_empty
 from epc_release.release.prepare import Prepared, prepare
 from epc_release.release.progress import Progress
 from epc_release.release.report import BuildReport, PlanReport
 from epc_release.release.source import Chunk, check_control, chunks
 from epc_release.release.source.stream import Digests
-from epc_release.release.stages import Collected, finish_all, keep_drops, route_all, settle_all
+from epc_release.release.stages import (
+    Collected,
+    count_all_units,
+    finish_all,
+    keep_drops,
+    route_all,
+    settle_all,
+)
 from epc_release.release.workspace import install, workspace
 
 
@@ -39,20 +51,27 @@ def build(settings: Settings, progress: Progress) -> BuildReport:
     """Make a release in ``settings.out``; nothing appears there before it is whole and verified."""
     prepared = prepare(settings)
     keep.check_line(prepared)
+    baseline = _baseline(prepared)
     with workspace(settings) as work:
         executor = open_executor(settings.executor, settings.jobs)
         try:
-            facts = _make(prepared, work, executor, progress)
+            facts, judged = _make(prepared, baseline, work, executor, progress)
         finally:
             executor.close()
         verify(work / "release").check()
-        keep.stage(prepared, facts, work / "kept")
+        keep.stage(prepared, facts, judged, work / "kept")
         new = install(work / "release", settings.out, prepared.release)
-        keep.remember(prepared, facts, work / "kept")
-    return BuildReport(facts, settings.out / prepared.release, new, settings.state)
+        keep.remember(prepared, facts, judged, work / "kept")
+    return BuildReport(facts, settings.out / prepared.release, new, settings.state, judged)
 
 
-def _make(prepared: Prepared, work: Path, executor: Executor, progress: Progress) -> ReleaseFacts:
+def _make(
+    prepared: Prepared,
+    baseline: Baseline | None,
+    work: Path,
+    executor: Executor,
+    progress: Progress,
+) -> tuple[ReleaseFacts, Judged]:
     """All stages, to the described release in ``work/release``."""
     path = _start(prepared, work)
     context = load_context(path)
@@ -62,15 +81,19 @@ def _make(prepared: Prepared, work: Path, executor: Executor, progress: Progress
     if prepared.settings.limit is None:
         check_control(prepared.inventory, digests, _rows_by_part(found))
     settle_all(path, found, executor, progress)
-    _gates(prepared, path, found)
+    count_all_units(path, found, executor, progress)
+    with _kept(prepared, path, found, drops=True):
+        _refuse_nothing(prepared, found)
     sizes = {name: prepared.group_rows(name, a.read) for name, a in found.accounts.items()}
     finished = finish_all(path, found, sizes, executor, progress)
     tables = table_facts(context, found, finished)
+    with _kept(prepared, path, found, drops=False):
+        judged = _gates(prepared, baseline, tables)
     archives = write_archives(prepared, context, finished, executor, progress)
-    facts = release_facts(prepared, tables, archives)
+    facts = release_facts(prepared, tables, archives, judged.told)
     describe(facts, context.job.release)
     quarantine.gather(work / "quarantine", work / "kept" / "quarantine", found.places())
-    return facts
+    return facts, judged
 
 
 def _start(prepared: Prepared, work: Path) -> Path:
@@ -119,27 +142,46 @@ def _rows_by_part(found: Collected) -> dict[str, int]:
     return rows
 
 
-def _gates(prepared: Prepared, context: Path, found: Collected) -> None:
-    """Data quality gates; nothing of the release is written before they are passed.
-
-    What was rejected is kept, so that who is stopped can look at it.
-    """
-    try:
-        _check(prepared, found)
-    except ReleaseError:
-        keep_drops(context, found)
-        folder = context.with_name("quarantine")
-        quarantine.gather(folder, keep.stopped(prepared), found.places())
-        raise
+def _baseline(prepared: Prepared) -> Baseline | None:
+    """The previous release; a build with a limit is compared with none."""
+    settings = prepared.settings
+    if settings.limit is not None:
+        return None
+    line = (prepared.register.name, prepared.policy.name)
+    return read_baseline(settings.previous, settings.to, *line)
 
 
-def _check(prepared: Prepared, found: Collected) -> None:
+def _gates(prepared: Prepared, baseline: Baseline | None, tables: tuple[TableFacts, ...]) -> Judged:
+    """Data quality gates; nothing of the release is installed before they are passed."""
+    settings, register = prepared.settings, prepared.register
+    since = first_seen(settings.state, register.name, prepared.policy.name)
+    breaches = evaluate(register, tables, baseline, since)
+    accepted = settle_breaches(breaches, settings.accept, keep.stopped(prepared))
+    return Judged(baseline.release if baseline else None, accepted)
+
+
+def _refuse_nothing(prepared: Prepared, found: Collected) -> None:
+    """A build of no records, or a table of which none is left, goes no further."""
     if not any(account.read for account in found.accounts.values()):
         raise ReleaseError("E305", register=prepared.register.name)
     for table in prepared.register.tables:
-        if table.name in found.accounts:
-            account = found.accounts[table.name]
-            check_rejects(table.name, account, keep.stopped(prepared))
-            if not prepared.settings.allow_empty:
-                check_empty(table.name, account)
+        if table.name in found.accounts and not prepared.settings.allow_empty:
+            check_empty(table.name, found.accounts[table.name])
     check_any(found.accounts.values())
+
+
+@contextmanager
+def _kept(prepared: Prepared, context: Path, found: Collected, *, drops: bool) -> Iterator[None]:
+    """Where a gate stops the build, what was rejected is kept, so that one can look at it.
+
+    ``drops``: parents that settling refused are not yet in the quarantine, as they are after
+    ``finish``.
+    """
+    try:
+        yield
+    except ReleaseError:
+        if drops:
+            keep_drops(context, found)
+        folder = context.with_name("quarantine")
+        quarantine.gather(folder, keep.stopped(prepared), found.places())
+        raise

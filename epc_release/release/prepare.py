@@ -16,6 +16,7 @@ from epc_release.errors import ReleaseError
 from epc_release.release.config import Settings
 from epc_release.release.context import bind_header
 from epc_release.release.source import Inventory, discover
+from epc_release.schemas.extra import with_dialects
 from epc_release.schemas.load import load_register
 from epc_release.schemas.register import Register, TableDialect
 
@@ -66,7 +67,7 @@ def prepare(settings: Settings) -> Prepared:
     """Everything that a build needs to know; raises where it could not succeed."""
     if not settings.sources:
         raise ReleaseError("E108")
-    register = load_register(settings.register)
+    register = with_dialects(load_register(settings.register), settings.dialects)
     policy = load_policy(settings.policy or register.default_policy, register)
     inventory = discover(settings.sources, register, encoding=settings.encoding)
     cutoff = _cutoff(settings, inventory)

@@ -1,7 +1,8 @@
 """What can become of a record, as one number, so that decisions stay vectorised.
 
-0: it stays. Below 100: excluded, by the n-th record rule of the policy, with its parent (99), or
-because a build with a limit did not read its parent (98).
+0: it stays. Below 100: excluded, by the n-th record rule of the policy, with its parent (99),
+because a build with a limit did not read its parent (98), because a newer record of its key
+replaced it (97) or took the key out (96), or because it has no text at all (95).
 From 100 on: rejected, by code.
 """
 
@@ -17,8 +18,17 @@ DECISION = pl.UInt16
 STAYS = 0
 EXCLUDED_WITH_PARENT = 99
 EXCLUDED_BY_LIMIT = 98
+SUPERSEDED = 97
+REMOVED = 96
+BLANK_ROW = 95
 FIRST_REJECTED = 100
-SPECIAL = {EXCLUDED_WITH_PARENT: "parent", EXCLUDED_BY_LIMIT: "limit"}
+SPECIAL = {
+    EXCLUDED_WITH_PARENT: "parent",
+    EXCLUDED_BY_LIMIT: "limit",
+    SUPERSEDED: "superseded",
+    REMOVED: "removed",
+    BLANK_ROW: "blank-row",
+}
 REJECTED = (
     *PROBLEMS,
     "required-missing",

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from epc_release.manifests.facts import ReleaseFacts
 from epc_release.manifests.ledger import exact_ledger
+from epc_release.release.gates.evaluate import Judged
 from epc_release.release.prepare import Prepared
 
 
@@ -38,6 +39,10 @@ def _size(amount: int) -> str:
     return f"{value:,.0f} {unit}" if unit == "bytes" else f"{value:,.1f} {unit}"
 
 
+def _records(count: int | None) -> str:
+    return "records unknown" if count is None else f"{count:,} records"
+
+
 @dataclass(frozen=True)
 class BuildReport:
     """A finished build; ``new`` is False where the same release stood there already."""
@@ -46,6 +51,7 @@ class BuildReport:
     path: Path
     new: bool
     state: Path
+    judged: Judged = field(default_factory=Judged)
 
     @property
     def release(self) -> str:
@@ -72,6 +78,10 @@ class BuildReport:
         marks = [name for name in ("partial", "synthetic") if getattr(facts, name)]
         files = [part for t in facts.tables for part in t.parts] + list(facts.archives)
         missing = sum(i.count for t in facts.tables for i in t.issues if i.severity == "error")
+        refused = [
+            f"Refused: {file.name} ({file.code}, {_records(file.records)})"
+            for file in facts.refused
+        ]
         lines = [
             f"Release {facts.release} of {facts.register.title}",
             f"under policy {facts.policy.name}, cut-off {facts.cutoff.isoformat()}"
@@ -79,6 +89,11 @@ class BuildReport:
             "",
             table(("table", "read", "excluded", "rejected", "published"), rows),
             "",
+            *refused,
+            f"Compared with release {self.judged.previous}."
+            if self.judged.previous
+            else "There was no previous release to compare with.",
+            *(f"Accepted: {table} {code}" for table, code in self.judged.told),
             f"{missing:,} cells could not be read and are published missing.",
             f"{len(files):,} data files, {_size(sum(file.bytes for file in files))}.",
             f"Release: {self.path}" + ("" if self.new else " (the same stood there already)"),
@@ -105,6 +120,8 @@ class PlanReport:
             "partial": prepared.settings.limit is not None,
             "out": str(prepared.settings.out / prepared.release),
             "state": str(prepared.settings.state / prepared.release),
+            "previous": prepared.settings.previous
+            or ("latest" if prepared.settings.to and not prepared.settings.limit else None),
             "temporary_bytes": prepared.temporary_bytes,
             "memory_bytes": prepared.settings.memory,
             "jobs": prepared.settings.jobs,
@@ -118,6 +135,7 @@ class PlanReport:
                 for part in prepared.inventory.parts
             ],
             "ignored": [{"name": name, "why": why} for name, why in prepared.inventory.ignored],
+            "refused": [asdict(file) for file in prepared.inventory.refused],
             "suppressions_seen": list(prepared.inventory.suppressions_seen),
             "screened_upstream": sorted(
                 {rule for d in prepared.dialects for rule in d.screened_upstream}
@@ -142,10 +160,15 @@ class PlanReport:
             "",
             *(f"Left out: {left['name']} ({left['why']})" for left in content["ignored"]),
             *(
+                f"Refused: {file['name']} ({_records(file['records'])}): {file['problem']}"
+                for file in content["refused"]
+            ),
+            *(
                 f"Seen and not used: {name} (name it with --suppressions)"
                 for name in content["suppressions_seen"]
             ),
             f"Screened upstream, not here: {', '.join(content['screened_upstream']) or 'nothing'}",
+            f"Rows are compared with: {content['previous'] or 'no previous release'}",
             f"Needs about {_size(content['temporary_bytes'])} of temporary disk.",
             f"Stays below {_size(content['memory_bytes'])} of memory with {content['jobs']} jobs.",
             f"Would write {content['out']}; private files go to {content['state']}.",

@@ -12,11 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import polars as pl
+import pyarrow as pa
 
 from epc_release.manifests.layout import year_label
 from epc_release.release import quarantine
 from epc_release.release.conform.cells import Conformed, conform
 from epc_release.release.conform.codes import CODES
+from epc_release.release.conform.rows import order_issues
 from epc_release.release.context import (
     Context,
     TablePlan,
@@ -24,7 +26,16 @@ from epc_release.release.context import (
     load_context,
     required_columns,
 )
-from epc_release.release.records import DECISION, FIRST_REJECTED, REJECTED, STAYS, rejected, tally
+from epc_release.release.latest import latest_columns
+from epc_release.release.records import (
+    BLANK_ROW,
+    DECISION,
+    FIRST_REJECTED,
+    REJECTED,
+    STAYS,
+    rejected,
+    tally,
+)
 from epc_release.release.settle import DIGEST, KEY, NO_PARTITION
 from epc_release.release.source import (
     Chunk,
@@ -34,6 +45,7 @@ from epc_release.release.source import (
     read_chunk,
 )
 from epc_release.release.spill import Spill, write_spill
+from epc_release.release.units import spill_units
 from epc_release.schemas.checks.keys import key_digest, row_digest
 
 
@@ -50,7 +62,7 @@ class Routed:
     """What became of one chunk.
 
     ``data`` is labelled by partition (a parent) or by bucket (a child), ``issues`` likewise;
-    ``prints`` are the fingerprints of a parent's keys by bucket.
+    ``prints`` are the fingerprints of a parent's keys by bucket, ``units`` those of its units.
     """
 
     chunk: int
@@ -62,6 +74,7 @@ class Routed:
     data: Spill
     issues: Spill
     prints: Spill | None
+    units: Spill | None = None
 
 
 def route(task: RouteTask) -> Routed:
@@ -72,10 +85,13 @@ def route(task: RouteTask) -> Routed:
     plan = context.plan(dialect.table)
     bound = context.bound(match)
     columns = columns_to_read(context, match)
-    raw = read_chunk(task.chunk, columns, context.texts(dialect))
+    raw = read_chunk(task.chunk, dialect.sources(columns), context.texts(dialect))
     context.learn_texts(dialect, raw.table)
-    cells = conform(raw.table, plan.schema, dialect, columns, context.job.register.timezone)
+    timezone, file = context.job.register.timezone, task.chunk.part.name
+    cells = conform(raw.table, plan.schema, dialect, columns, timezone, file)
     decisions = _decide(context, task.chunk, cells, columns)
+    if dialect.blank_rows:
+        decisions = decisions.set(_blank(raw), BLANK_ROW)
     stays = decisions == STAYS
     records = pl.Series("__row", range(len(decisions)), dtype=pl.UInt32)
     published = bound.publish(cells.frame.filter(stays), context.keyring).with_columns(
@@ -100,6 +116,7 @@ def route(task: RouteTask) -> Routed:
         data=data,
         issues=found,
         prints=prints,
+        units=spill_units(context, task.chunk.number, plan, bound.kept, published),
     )
 
 
@@ -120,6 +137,15 @@ def _decide(
             pl.lit(STAYS, dtype=DECISION),
         )
     ).to_series()
+
+
+def _blank(raw: RawTable) -> pl.Series:
+    """Boolean per record: none of the columns that were read has any text."""
+    blank = pl.Series([True], dtype=pl.Boolean).new_from_index(0, raw.table.num_rows)
+    for column in raw.table.columns:
+        text = pl.Series(column.cast(pa.string()), dtype=pl.String)
+        blank &= text.str.strip_chars() == ""
+    return blank
 
 
 def _refusal(
@@ -154,7 +180,8 @@ def _refusal(
 def _published_issues(cells: Conformed, plan: TablePlan, kept: frozenset[str]) -> pl.DataFrame:
     """Issues of cells that are published as they are conformed, or published missing."""
     told = [plan.schema.names.index(name) for name in plan.schema.names if name in kept]
-    return cells.issues.filter(pl.col("__column").is_in(told))
+    ordered = order_issues(cells.frame, plan.schema, kept)
+    return pl.concat([cells.issues.filter(pl.col("__column").is_in(told)), ordered])
 
 
 def _keys(cells: Conformed, plan: TablePlan, decisions: pl.Series, buckets: int) -> pl.DataFrame:
@@ -184,6 +211,8 @@ def _keys(cells: Conformed, plan: TablePlan, decisions: pl.Series, buckets: int)
     if plan.table.parent and plan.schema.primary_key:
         own = key_digest(frame, plan.schema.primary_key)
         made = made.with_columns(own["h1"].alias("__own1"), own["h2"].alias("__own2"))
+    if plan.table.latest:
+        made = made.with_columns(latest_columns(frame, plan.table.latest))
     readable = pl.all_horizontal(frame[name].is_not_null() for name in plan.table.key)
     return (
         made.filter(pl.select(readable).to_series())

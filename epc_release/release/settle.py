@@ -1,9 +1,10 @@
 """Settle: keys and children, bucket by bucket (the ``resolve`` stage's tasks).
 
 Grain: one bucket of a parent table's keys, with all rows of its children that name those keys.
-Conserves rows: every row of the bucket leaves with one decision. Copies of a key that are equal
-after conform: one stays, the rest are ``duplicate-row``; copies that differ, or of which one was
-excluded or rejected: none stays (``duplicate-key``). A child follows its parent.
+Conserves rows: every row of the bucket leaves with one decision. Where the register says which
+record of a key is the newest, older ones are excluded as ``superseded``. Copies of a key that are
+equal after conform: one stays, the rest are ``duplicate-row``; copies that differ, or of which one
+was excluded or rejected: none stays (``duplicate-key``). A child follows its parent.
 """
 
 from __future__ import annotations
@@ -15,13 +16,16 @@ import polars as pl
 
 from epc_release.release import quarantine
 from epc_release.release.context import load_context
+from epc_release.release.latest import LATEST, REMOVES
 from epc_release.release.records import (
     DECISION,
     EXCLUDED_BY_LIMIT,
     EXCLUDED_WITH_PARENT,
     FIRST_REJECTED,
     REJECTED,
+    REMOVED,
     STAYS,
+    SUPERSEDED,
     rejected,
     tally,
 )
@@ -84,9 +88,9 @@ def settle(task: SettleTask) -> Settled:
     context = load_context(task.context)
     folder = context.folder("settled")
     prints = concat([piece.read() for piece in task.prints]) if task.prints else _no_prints()
-    decided = resolve_copies(prints)
+    decided = resolve_latest(prints) if LATEST in prints.columns else resolve_copies(prints)
     changed = decided.filter(pl.col("__decision") != pl.col("__before"))
-    _, _, refused = tally(changed["__decision"], ())
+    _, excluded, refused = tally(changed["__decision"], ())
     drops = None
     if len(changed):
         drops = folder / f"{task.parent}-{task.bucket}.drops"
@@ -96,11 +100,33 @@ def settle(task: SettleTask) -> Settled:
         .select(*KEY, "__decision", "__partition", "__year")
         .unique(KEY, keep="first", maintain_order=True)
     )
-    tables = [SettledTable(task.parent, {}, refused)]
+    tables = [SettledTable(task.parent, excluded, refused)]
     for name, data, issues in task.children:
         if data:
             tables.append(_settle_child(task, name, data, issues, parents))
     return Settled(task.bucket, drops, tuple(tables))
+
+
+def resolve_latest(prints: pl.DataFrame) -> pl.DataFrame:
+    """Like ``resolve_copies``, among the newest records of each key alone.
+
+    Columns read beside: LATEST (String, higher is newer), REMOVES (Boolean). Older records that
+    would stay are superseded, whatever becomes of the newest; a newest one that removes its key
+    does not stay either.
+    """
+    newest = (pl.col(LATEST) == pl.col(LATEST).max().over(KEY)).alias("__newest")
+    parts = prints.with_columns(newest).partition_by("__newest", as_dict=True, include_key=False)
+    stays = pl.col("__decision") == STAYS
+    found = []
+    if (true := parts.get((True,))) is not None:
+        removed = pl.when(stays & pl.col(REMOVES)).then(pl.lit(REMOVED)).otherwise("__decision")
+        found.append(resolve_copies(true).with_columns(__decision=removed.cast(DECISION)))
+    if (older := parts.get((False,))) is not None:
+        superseded = pl.when(stays).then(pl.lit(SUPERSEDED)).otherwise("__decision")
+        found.append(
+            older.with_columns(__before="__decision", __decision=superseded.cast(DECISION))
+        )
+    return concat(found) if found else prints.with_columns(__before="__decision")
 
 
 def resolve_copies(prints: pl.DataFrame) -> pl.DataFrame:

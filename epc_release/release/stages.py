@@ -5,7 +5,7 @@ Each stage is one pass of independent tasks; between them only small facts come 
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,17 +23,23 @@ from epc_release.release.route import Routed, RouteTask, route
 from epc_release.release.settle import Piece, Settled, SettleTask, settle
 from epc_release.release.source import Chunk
 from epc_release.release.spill import Spill, concat, read_range
+from epc_release.release.units import UnitTask, count_units
 
 
 @dataclass
 class Collected:
-    """What the tasks so far have left: files by table, and the accounts."""
+    """What the tasks so far have left: files by table, and the accounts.
+
+    ``crowded`` counts the published records of units beyond their limit, by partition.
+    """
 
     accounts: dict[str, Account] = field(default_factory=lambda: defaultdict(Account))
     data: dict[str, list[tuple[int, Spill]]] = field(default_factory=lambda: defaultdict(list))
     issues: dict[str, list[tuple[int, Spill]]] = field(default_factory=lambda: defaultdict(list))
     prints: dict[str, list[tuple[int, Spill]]] = field(default_factory=lambda: defaultdict(list))
     drops: dict[str, list[Path]] = field(default_factory=lambda: defaultdict(list))
+    units: dict[str, list[tuple[int, Spill]]] = field(default_factory=lambda: defaultdict(list))
+    crowded: dict[str, Counter[str | None]] = field(default_factory=lambda: defaultdict(Counter))
     chunks: list[tuple[int, str, int]] = field(default_factory=list)  # number, part, records
 
     def places(self) -> list[tuple[str, int]]:
@@ -65,6 +71,8 @@ def _collect(found: Collected, done: Routed) -> None:
     found.issues[done.table].append((done.chunk, done.issues))
     if done.prints is not None:
         found.prints[done.table].append((done.chunk, done.prints))
+    if done.units is not None:
+        found.units[done.table].append((done.chunk, done.units))
 
 
 def settle_all(context: Path, found: Collected, executor: Executor, progress: Progress) -> None:
@@ -113,6 +121,23 @@ def _settle_tasks(context: Path, found: Collected) -> Iterator[SettleTask]:
             )
             if prints or any(data for _, data, _ in below):
                 yield SettleTask(context, bucket, parent.name, prints, below)
+
+
+def count_all_units(
+    context: Path, found: Collected, executor: Executor, progress: Progress
+) -> None:
+    """Count the records of units beyond the limit of their table, once keys are settled."""
+    buckets = [str(bucket) for bucket in range(load_context(context).job.buckets)]
+    tasks = [
+        UnitTask(context, table, held, tuple(found.drops[table]))
+        for table, spills in found.units.items()
+        for bucket in buckets
+        if (held := pieces(spills, [bucket]))
+    ]
+    with progress.stage("count units", len(tasks), "buckets") as tell:
+        for task, counts in executor.run(count_units, tasks):
+            found.crowded[task.table].update(counts)
+            tell(1)
 
 
 def pieces(spills: Iterable[tuple[int, Spill]], labels: Iterable[str | None]) -> tuple[Piece, ...]:

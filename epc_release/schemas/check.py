@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from epc_release.errors import ReleaseError
-from epc_release.schemas.register import Register, Table
+from epc_release.schemas.checks.severity import severity_of
+from epc_release.schemas.register import Latest, Register, Table
 from epc_release.schemas.section import Section
 from epc_release.schemas.table import Field, TableSchema
 
@@ -18,6 +20,8 @@ TYPES = frozenset(
     }
 )
 NUMERIC = ("integer", "number")
+ORDERED = ("string", "date", "datetime", "yearmonth")  # as text in the order of their values
+REFUSE = ("build", "file")
 
 
 def check_schema(section: Section) -> TableSchema:
@@ -39,10 +43,22 @@ def check_schema(section: Section) -> TableSchema:
         _known(section, "foreignKeys", key["fields"], schema)
     for field in schema.fields:
         _check_field(section, schema, field)
+    _check_order(section, schema)
     hidden = [bool(field.descriptor.get("extractOnly")) for field in schema.fields]
     if hidden != sorted(hidden):
         raise section.wrong("fields with extractOnly must come after all others")
     return schema
+
+
+def _check_order(section: Section, schema: TableSchema) -> None:
+    """``order`` holds pairs of columns that can be compared."""
+    for pair in section.values.get("order", ()):
+        if not isinstance(pair, list) or len(pair) != 2:
+            raise section.wrong("order must hold pairs of columns")
+        _known(section, "order", pair, schema)
+        types = {schema.by_name[name].type for name in pair}
+        if not (types <= {*NUMERIC} or types in ({"date"}, {"datetime"})):
+            raise section.wrong(f"order: {pair[0]} and {pair[1]} are not both numbers or dates")
 
 
 def _check_field(section: Section, schema: TableSchema, field: Field) -> None:
@@ -51,6 +67,7 @@ def _check_field(section: Section, schema: TableSchema, field: Field) -> None:
     if not isinstance(field.constraints, Mapping):
         raise section.wrong(f"{field.name}: constraints must be an object")
     check_pattern(section, field.name, str(field.constraints.get("pattern", "")))
+    severity_of(field, "", "error")
     if "derive" in field.descriptor:
         _check_bands(section, schema, field.name, field.descriptor["derive"])
 
@@ -90,16 +107,44 @@ def check_register(section: Section, register: Register) -> None:
     for column in register.codelists:
         if column not in columns:
             raise section.wrong(f"codelists: no table has a column {column}")
+    _check_reading(section, register)
     if not register.dialects:
         raise ReleaseError("E121", file=section.file, problem="the register has no dialects")
     _unique(section, "dialect", [f"{d.dialect} of {d.table}" for d in register.dialects])
 
 
+def _check_reading(section: Section, register: Register) -> None:
+    if register.refuse not in REFUSE:
+        raise section.wrong(f"refuse must be one of {', '.join(REFUSE)}")
+    for name in register.encodings:
+        try:
+            codecs.lookup(name)
+        except LookupError as error:
+            raise section.wrong(f"encodings: there is no {name}") from error
+
+
+def _check_latest(section: Section, table: Table, latest: Latest) -> None:
+    """Its columns are those of the table and have an order as text."""
+    _known(section, "latest", latest.columns, table.schema)
+    for name in latest.columns:
+        if table.schema.by_name[name].type not in ORDERED:
+            raise section.wrong(f"latest: {name} must be of type {', '.join(ORDERED)}")
+    if table.parent is not None or not latest.columns:
+        raise section.wrong("latest must name columns, of a table without a parent")
+    unknown = [status for status in latest.removes if status not in latest.order]
+    if bool(latest.status) != bool(latest.order) or unknown:
+        raise section.wrong("latest: order must list the values of status, those of removes too")
+
+
 def _check_table(section: Section, register: Register, table: Table) -> None:
     own = [*table.sort, *(name for name in (table.unit,) if name)]
+    if table.unit_limit is not None and (table.unit is None or table.parent is not None):
+        raise section.wrong("unit_limit needs a unit, and is for tables without a parent")
     if table.parent is None:
         own += [name for name in (table.partition, table.year) if name]
     _known(section, "the table", own, table.schema)
+    if table.latest:
+        _check_latest(section, table, table.latest)
     if not table.sort:
         raise section.wrong("sort must name columns")
     licences = {licence.get("name") for licence in register.licences}

@@ -5,21 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from epc_release.schemas.check import check_pattern
+from epc_release.schemas.fold import FOLDS
+from epc_release.schemas.forms import read_dates, read_picks, read_shapes
 from epc_release.schemas.register import Table, TableDialect
 from epc_release.schemas.section import Section
 
 CASES: Mapping[str, Callable[[str], str]] = {"upper": str.upper, "lower": str.lower, "as-is": str}
-TOP = ("name", "title", "case", "extract", "screened_upstream", "rewrites", "tables")
+TOP = (
+    *("name", "title", "case", "extract", "screened_upstream", "rewrites", "tables"),
+    *("fold", "header", "unnamed", "blank_rows"),
+)
 TABLE = (
     *("header", "columns", "absent", "optional", "input_only", "missing", "rewrites"),
-    "screened_upstream",
+    *("screened_upstream", "dates", "picks", "shapes"),
 )
 Rewrites = Mapping[str, tuple[tuple[str, str], ...]]
-
-
-def folded(spelling: str) -> str:
-    """A column's name as it is compared: without byte order mark, outer blanks and case."""
-    return spelling.strip("\ufeff \t\r\n\u00a0").casefold()
 
 
 def read_dialect(section: Section, tables: Sequence[Table]) -> tuple[TableDialect, ...]:
@@ -27,12 +27,14 @@ def read_dialect(section: Section, tables: Sequence[Table]) -> tuple[TableDialec
 
     ``case`` spells the columns for which ``columns`` gives no spellings; ``extract`` says that such
     files have the columns that only the extract has; a table's ``screened_upstream`` stands instead
-    of the dialect's; its rewrites of a column stand instead of the dialect's for that column.
-    Raises ReleaseError E121.
+    of the dialect's; its rewrites of a column stand instead of the dialect's for that column. A
+    column with ``picks`` need not stand in the header. Raises ReleaseError E121.
     """
     section.only(*TOP)
     if section.text("case", "as-is") not in CASES:
         raise section.wrong(f"case must be one of {', '.join(CASES)}")
+    if section.text("fold", "plain") not in FOLDS:
+        raise section.wrong(f"fold must be one of {', '.join(FOLDS)}")
     known = {name for table in tables for name in table.schema.names}
     _refuse(section, "rewrites", section.section("rewrites").values, known)
     _refuse(section, "tables", section.section("tables").values, {t.name for t in tables})
@@ -43,14 +45,23 @@ def _table_dialect(top: Section, table: Table) -> TableDialect:
     section = top.section("tables").section(table.name)
     section.only(*TABLE)
     names = _names(top, section, table)
-    for key in ("columns", "missing", "rewrites"):
+    for key in ("columns", "missing", "rewrites", "dates", "picks", "shapes"):
         _refuse(section, key, section.section(key).values, set(names))
-    optional = frozenset(section.texts("optional"))
-    _refuse(section, "optional", optional, set(names) - set(table.key))
+    picks = read_picks(section.section("picks"), names)
+    optional = frozenset((*section.texts("optional"), *picks))
+    _refuse(section, "optional", optional - {*picks}, set(names) - set(table.key))
     spellings = _spellings(top, section, names)
     input_only = section.texts("input_only")
     columns = {spelling: name for name, given in spellings.items() for spelling in given}
-    _refuse_twins(section, [s for given in spellings.values() for s in given] + [*input_only])
+    fold = FOLDS[top.text("fold", "plain")]
+    own = [s for given in spellings.values() for s in given]
+    _refuse_twins(section, [*own, *input_only], fold)
+    headed = "header" not in top.values or top.flag("header")
+    shapes = read_shapes(section.section("shapes"))
+    header = _header(section, spellings, columns, input_only, fold)
+    _refuse(section, "shapes", shapes, {columns.get(spelling, "") for spelling in header})
+    if not headed and not shapes and section.values:
+        raise section.wrong("shapes must tell such files from others, as they have no header")
     screened = section if "screened_upstream" in section.values else top
     missing = section.section("missing")
     return TableDialect(
@@ -62,8 +73,15 @@ def _table_dialect(top: Section, table: Table) -> TableDialect:
         missing={name: missing.texts(name) for name in missing.values},
         screened_upstream=screened.texts("screened_upstream"),
         rewrites=_rewrites(top, section, names),
-        header=_header(section, spellings, columns, input_only),
+        header=header,
         title=top.text("title"),
+        fold=top.text("fold", "plain"),
+        headed=headed,
+        shapes=shapes,
+        unnamed=top.flag("unnamed"),
+        blank_rows=top.flag("blank_rows"),
+        dates=read_dates(section.section("dates")),
+        picks=picks,
     )
 
 
@@ -91,13 +109,20 @@ def _header(
     spellings: Mapping[str, tuple[str, ...]],
     columns: Mapping[str, str],
     input_only: Sequence[str],
+    fold: Callable[[str], str],
 ) -> tuple[str, ...]:
-    usual = tuple(given[0] for given in spellings.values())
+    picks = section.section("picks")
+    made = {  # columns that are made of others alone
+        name
+        for name in picks.values
+        if all(entry.get("column") != name for entry in picks.entries(name))
+    }
+    usual = tuple(given[0] for name, given in spellings.items() if name not in made)
     header = section.texts("header")
     if not header:
         return usual
     _refuse(section, "header", header, {*columns, *input_only})
-    _refuse_twins(section, header)
+    _refuse_twins(section, header, fold)
     _refuse(section, "a column that is not in header", usual, set(header))
     return header
 
@@ -121,9 +146,9 @@ def _refuse(section: Section, what: str, names: Iterable[str], known: set[str]) 
             raise section.wrong(f"{what}: {name} cannot stand there")
 
 
-def _refuse_twins(section: Section, spellings: Sequence[str]) -> None:
+def _refuse_twins(section: Section, spellings: Sequence[str], fold: Callable[[str], str]) -> None:
     seen: set[str] = set()
     for spelling in spellings:
-        if folded(spelling) in seen:
+        if fold(spelling) in seen:
             raise section.wrong(f"{spelling} stands for two columns")
-        seen.add(folded(spelling))
+        seen.add(fold(spelling))

@@ -12,13 +12,17 @@ from epc_release.errors import ReleaseError
 from epc_release.schemas.check import check_register, check_schema
 from epc_release.schemas.codelist import read_codelist
 from epc_release.schemas.dialect import read_dialect
-from epc_release.schemas.register import CodeList, Register, Table, TableDialect
+from epc_release.schemas.gates import read_gates
+from epc_release.schemas.register import CodeList, Latest, Register, Table, TableDialect
 from epc_release.schemas.section import Section, read_section
 from epc_release.schemas.table import TableSchema
 
 TOP = ("name", "title", "default_policy", "timezone", "geography_vintage", "homepage")
 LISTS = ("licences", "sources", "contributors")
-TABLE_KEYS = ("schema", "parent", "partition", "year", "sort", "archive", "member", "unit", "hints")
+TABLE_KEYS = (
+    *("schema", "parent", "partition", "year", "sort", "archive", "member", "unit", "hints"),
+    *("latest", "unit_limit"),
+)
 
 
 def register_names() -> tuple[str, ...]:
@@ -34,7 +38,7 @@ def load_register(name_or_path: str | Path) -> Register:
     """
     folder, label = _folder(name_or_path)
     top = read_section(folder.joinpath("register.toml"), f"{label}/register.toml")
-    top.only(*TOP, *LISTS, "codelists", "tables")
+    top.only(*TOP, *LISTS, "codelists", "tables", "encodings", "refuse", "gates")
     tables = _tables(folder, label, top.section("tables"))
     register = Register(
         name=top.text("name"),
@@ -49,6 +53,9 @@ def load_register(name_or_path: str | Path) -> Register:
         sources=_named(top, "sources"),
         contributors=_named(top, "contributors"),
         homepage=top.text("homepage", ""),
+        gates=read_gates(top.section("gates"), [table.name for table in tables]),
+        encodings=top.texts("encodings"),
+        refuse=top.text("refuse", "build"),
     )
     check_register(top, register)
     return register
@@ -101,7 +108,19 @@ def _table(
         member=section.text("member"),
         parent=parent.name if parent else None,
         unit=section.text("unit", "") or None,
+        unit_limit=section.count("unit_limit"),
         hints=section.texts("hints"),
+        latest=_latest(section.section("latest")) if "latest" in section.values else None,
+    )
+
+
+def _latest(section: Section) -> Latest:
+    section.only("by", "status", "order", "removes")
+    return Latest(
+        by=section.texts("by"),
+        status=section.text("status", "") or None,
+        order=section.texts("order"),
+        removes=section.texts("removes"),
     )
 
 

@@ -2,10 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from epc_release.schemas.gates import Gates
 from epc_release.schemas.table import TableSchema
+
+
+@dataclass(frozen=True)
+class Latest:
+    """Which of several records of one key counts: the newest one.
+
+    ``by`` are columns (dates, times or text) from the most to the least telling, a missing value
+    being the oldest; then ``status`` tells, its values from the oldest to the newest in ``order``.
+    A newest record whose status is one of ``removes`` takes its key out of the release.
+    """
+
+    by: tuple[str, ...]
+    status: str | None = None
+    order: tuple[str, ...] = ()
+    removes: tuple[str, ...] = ()
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """All columns that it looks at."""
+        return (*self.by, *((self.status,) if self.status else ()))
 
 
 @dataclass(frozen=True)
@@ -17,8 +38,10 @@ class Table:
     ``key``); a child has its parent's partition and year. ``year`` is the column whose first four
     digits name the yearly archive. ``archive`` and ``member`` name its place in the zips:
     ``<archive>-<value>.zip`` holds ``<member>.csv``. ``unit`` is the column of the statistical
-    unit. ``hints`` are patterns (as of ``fnmatch``, lower case) of file and folder names that tell
-    this table from another with the same columns.
+    unit; records of one with more than ``unit_limit`` published records are counted as
+    ``many-of-unit``. ``hints`` are patterns (as of ``fnmatch``, lower case) of file and folder
+    names that tell this table from another with the same columns. Where ``latest`` is not given,
+    records that share a key contradict each other.
     """
 
     name: str
@@ -32,6 +55,23 @@ class Table:
     parent: str | None = None
     unit: str | None = None
     hints: tuple[str, ...] = ()
+    latest: Latest | None = None
+    unit_limit: int | None = None
+
+
+@dataclass(frozen=True)
+class Pick:
+    """One place that a cell's text may come from: a column (our name), the file's name or nothing.
+
+    Text that ``pattern`` (syntax of polars) matches becomes ``replace`` with its groups (``${1}``);
+    without a pattern any text does. ``constant`` is the text itself.
+    """
+
+    column: str | None = None
+    file: bool = False
+    constant: str | None = None
+    pattern: str = ""
+    replace: str = "${0}"
 
 
 @dataclass(frozen=True)
@@ -45,6 +85,14 @@ class TableDialect:
     ``rewrites`` (by our name) are (pattern, replacement) pairs in the syntax of polars, applied in
     order to the tidied text of a cell before missing tokens are looked for. ``header`` is the usual
     header of such a file, input-only columns included.
+
+    ``fold`` says how spellings are compared (``plain``: without case and outer blanks; ``loose``:
+    by letters and digits alone). ``headed`` is False for files without a header line: their columns
+    stand as in ``header``, and ``shapes`` (our name -> regular expression) are what the first
+    record's cells look like. ``unnamed`` columns are known and not taken on; records without any
+    text are excluded where ``blank_rows`` is set. ``dates`` has the forms of days (``strptime``)
+    beside ISO 8601; ``picks`` the places that a column's text comes from, the first that has some.
+    ``given`` is the sha256 of the user's file that it stands in, empty for the register's own.
     """
 
     dialect: str
@@ -57,6 +105,23 @@ class TableDialect:
     rewrites: Mapping[str, tuple[tuple[str, str], ...]] = field(default_factory=dict)
     header: tuple[str, ...] = ()
     title: str = ""
+    fold: str = "plain"
+    headed: bool = True
+    shapes: Mapping[str, str] = field(default_factory=dict)
+    unnamed: bool = False
+    blank_rows: bool = False
+    dates: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    picks: Mapping[str, tuple[Pick, ...]] = field(default_factory=dict)
+    given: str = ""
+
+    def sources(self, columns: Iterable[str]) -> tuple[str, ...]:
+        """The columns that the text of these ones comes from, themselves where nothing is said."""
+        found: dict[str, None] = {}
+        for name in columns:
+            picks = self.picks.get(name)
+            from_columns = (p.column for p in picks if p.column) if picks else (name,)
+            found.update(dict.fromkeys(from_columns))
+        return tuple(found)
 
 
 @dataclass(frozen=True)
@@ -77,7 +142,12 @@ class CodeList:
 
 @dataclass(frozen=True)
 class Register:
-    """A whole register; parents stand before their children in ``tables``."""
+    """A whole register; parents stand before their children in ``tables``.
+
+    ``encodings`` are tried in turn on each CSV (empty: UTF-8 and nothing else). A file that cannot
+    be read as one of the register's stops the build, or where ``refuse`` is ``file`` is left out as
+    a whole, by name.
+    """
 
     name: str
     title: str
@@ -91,6 +161,9 @@ class Register:
     sources: tuple[Mapping[str, str], ...]
     contributors: tuple[Mapping[str, str], ...]
     homepage: str
+    encodings: tuple[str, ...] = ()
+    refuse: str = "build"
+    gates: Gates = field(default_factory=Gates)
 
     def table(self, name: str) -> Table:
         return next(table for table in self.tables if table.name == name)

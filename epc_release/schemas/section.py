@@ -46,6 +46,15 @@ class Section:
             raise self.wrong(f"{key} must be true or false")
         return value
 
+    def count(self, key: str) -> int | None:
+        """A whole number from 1 on, None where it is not given."""
+        value = self.values.get(key)
+        if value is None:
+            return None
+        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+            raise self.wrong(f"{key} must be a whole number, 1 or more")
+        return value
+
     def texts(self, key: str) -> tuple[str, ...]:
         """A list of texts, empty where it is not given."""
         value = self.values.get(key, [])

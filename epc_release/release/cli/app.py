@@ -10,6 +10,8 @@ import click
 from epc_release import __version__
 from epc_release.release.cli import (
     build,
+    check,
+    dialect,
     explain,
     failure,
     init,
@@ -19,7 +21,7 @@ from epc_release.release.cli import (
 )
 
 SECTIONS: dict[str, tuple[click.Command, ...]] = {
-    "Before": (init.init, synth.synth, build.plan),
+    "Before": (init.init, synth.synth, build.plan, dialect.dialect, check.check),
     "Build": (build.build, verify.verify),
     "Publish": (publish.publish,),
     "Readers": (explain.explain,),

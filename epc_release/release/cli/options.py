@@ -34,6 +34,14 @@ _OPTIONS = (
         " recognised by header; TABLE= forces one.",
     ),
     click.option(
+        "--dialect",
+        "dialects",
+        metavar="FILE",
+        multiple=True,
+        help="How other files spell the register's tables; repeatable. epc-release dialect writes"
+        " one to edit.",
+    ),
+    click.option(
         "--suppressions",
         metavar="FILE",
         help="Opt-outs: CSV with certificate_number, event, time.",
@@ -70,6 +78,23 @@ _OPTIONS = (
         metavar="TIME",
         help="Records lodged later stay out; with zone.  [default: the extract's snapshot time,"
         " else now]",
+    ),
+    click.option(
+        "--previous",
+        metavar="RELEASE",
+        help="Folder or URI of the release to compare rows with; latest (of --to) or none."
+        "  [default: latest, where --to is given]",
+    ),
+    click.option(
+        "--accept",
+        metavar="CODE",
+        multiple=True,
+        help="Pass this data quality gate once, as E301 names it; repeatable. Needs --reason.",
+    ),
+    click.option(
+        "--reason",
+        metavar="TEXT",
+        help="Why what is accepted is right; kept in the operations log, not published.",
     ),
     click.option("--encoding", metavar="NAME", help="Of CSV input that is not UTF-8."),
     click.option(

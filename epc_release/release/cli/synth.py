@@ -24,7 +24,9 @@ from epc_release.release.cli.output import as_json, result
 )
 @click.option("--seed", type=int, default=1, show_default=True, metavar="S")
 @click.option("--register", default="epc", show_default=True, metavar="NAME")
-@click.option("--dialect", default="register", show_default=True, metavar="NAME")
+@click.option(
+    "--dialect", metavar="NAME", help="A dialect of the register.  [default: its usual one]"
+)
 @click.option(
     "--format",
     "file_format",
@@ -41,7 +43,7 @@ def synth(
     rows: int,
     seed: int,
     register: str,
-    dialect: str,
+    dialect: str | None,
     file_format: str,
     tables: tuple[str, ...],
     json_output: bool,

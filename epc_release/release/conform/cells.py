@@ -13,11 +13,12 @@ from typing import Any
 import polars as pl
 import pyarrow as pa
 
-from epc_release.release.conform.codes import BAND_MISMATCH, CODES, FIRST_WARNING
-from epc_release.schemas.parse import Parsed, derive_band, parse_values
+from epc_release.release.conform.codes import BAND_MISMATCH, FIRST_WARNING, NO_FORM
+from epc_release.release.conform.picks import Picked, pick
+from epc_release.schemas.parse import Parsed, derive_band, iso_days, parse_values
 from epc_release.schemas.register import TableDialect
 from epc_release.schemas.table import Field, TableSchema
-from epc_release.schemas.types import DTYPES
+from epc_release.schemas.types import DTYPES, WARNINGS
 
 ISSUES = {"__row": pl.UInt32, "__column": pl.UInt16, "__code": pl.UInt16}
 RAW = {**ISSUES, "__raw": pl.String}
@@ -43,21 +44,33 @@ def conform(
     dialect: TableDialect,
     columns: tuple[str, ...],
     timezone: str,
+    file: str = "",
 ) -> Conformed:
-    """Type the columns of ``raw`` (text, or dictionaries of text); absent ones are missing."""
+    """Type the columns of ``raw`` (text, or dictionaries of text); absent ones are missing.
+
+    ``file`` is the name of the file that the records are from, for dialects that pick from it.
+    """
     made: dict[str, pl.Series] = {}
     flagged = [pl.DataFrame(schema=RAW)]
     for name in columns:
         field = schema.by_name[name]
-        if name not in raw.column_names:
+        position = schema.names.index(name)
+        if name in dialect.picks:
+            picked = pick(name, dialect.picks[name], raw, file)
+            flagged.append(_misfits(picked, position))
+            column = _Column(pa.chunked_array([picked.text.to_arrow().dictionary_encode()]))
+        elif name in raw.column_names:
+            column = _Column(raw.column(name))
+        else:
             made[name] = missing_column(field, raw.num_rows)
             continue
-        column = _Column(raw.column(name))
         tokens = {*schema.missing_values(name), *dialect.missing.get(name, ())}
         rewrites = dialect.rewrites.get(name, ())
-        parsed = parse_values(field, tokens, column.values, rewrites, timezone=timezone)
+        texts = column.values
+        if name in dialect.dates:
+            texts = iso_days(texts, dialect.dates[name])
+        parsed = parse_values(field, tokens, texts, rewrites, timezone=timezone)
         made[name] = column.spread(parsed.values).alias(name)
-        position = schema.names.index(name)
         flagged += [column.rows_with(at, position, code) for code, at in _codes(parsed)]
     frame = pl.DataFrame(made)
     for field in schema.fields:
@@ -66,6 +79,20 @@ def conform(
             flagged.append(mismatch)
     found = pl.concat(flagged)
     return Conformed(frame, found.drop("__raw"), found.filter(pl.col("__code") < FIRST_WARNING))
+
+
+def _misfits(picked: Picked, position: int) -> pl.DataFrame:
+    """Cells that have text in none of the forms that the dialect knows."""
+    rows = picked.misfit.arg_true()
+    return pl.DataFrame(
+        {
+            "__row": rows,
+            "__column": position,
+            "__code": NO_FORM,
+            "__raw": picked.given.gather(rows),
+        },
+        schema=RAW,
+    )
 
 
 def missing_column(field: Field, rows: int) -> pl.Series:
@@ -114,7 +141,7 @@ def _codes(parsed: Parsed) -> Iterator[tuple[int, pl.Series]]:
         if problem:
             yield problem - 1, parsed.problem == problem
     if parsed.warning.max():
-        for bit in range(len(CODES) - FIRST_WARNING - 1):
+        for bit in range(len(WARNINGS)):
             at = (parsed.warning // 2**bit) % 2 == 1
             if at.any():
                 yield FIRST_WARNING + bit, at

@@ -19,9 +19,13 @@ class Code:
         return self.severity == "error"
 
 
+# Warnings that need more than one cell: of a record (a band and its score, two columns in order)
+# or of a table (records of one statistical unit).
+OF_RECORDS = ("band-mismatch", "out-of-order", "many-of-unit")
 CODES = (
     *(Code(code, "error") for code in PROBLEMS),
-    *(Code(code, "warning") for code in (*WARNINGS, "band-mismatch")),
+    *(Code(code, "warning") for code in (*WARNINGS, *OF_RECORDS)),
 )
 FIRST_WARNING = len(PROBLEMS)
-BAND_MISMATCH = len(CODES) - 1
+NO_FORM = PROBLEMS.index("pattern")
+BAND_MISMATCH, OUT_OF_ORDER, MANY_OF_UNIT = range(len(CODES) - len(OF_RECORDS), len(CODES))

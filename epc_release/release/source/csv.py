@@ -15,7 +15,7 @@ import pyarrow.csv as pc
 
 from epc_release.errors import ReleaseError
 from epc_release.release.source import cut, detect
-from epc_release.release.source.location import LocalFile, check_unchanged
+from epc_release.release.source.location import LocalFile, check_unchanged, opened, read
 from epc_release.release.source.model import Chunk, CsvShape, Part, RaggedRow, RawTable
 from epc_release.release.source.stream import Digests, is_plain, part_blocks
 
@@ -39,16 +39,29 @@ class _Piece:
 
 
 def chunks(
-    part: Part, *, work: Path, chunk_bytes: int, limit: int | None, digests: Digests | None
+    part: Part,
+    *,
+    work: Path,
+    chunk_bytes: int,
+    limit: int | None,
+    digests: Digests | None,
+    blank: bool = False,
 ) -> Iterator[Chunk]:
     """The records of a CSV part in chunks of about ``chunk_bytes`` (UTF-8) bytes.
 
     A plain local file is cut in place; all else is written piece by piece to private files under
     ``work``. With ``limit`` no more than that many records, and no digest of a file not read out.
+    Chunks of nothing but blank lines are left out, unless ``blank``.
     """
     shape = _shape(part)
     local = part.location if is_plain(part) and isinstance(part.location, LocalFile) else None
-    for number, piece in enumerate(_pieces(part, shape, chunk_bytes, limit, digests)):
+    pieces = _pieces(part, shape, chunk_bytes, limit, digests)
+    kept = (
+        piece
+        for piece in pieces
+        if (blank and piece.length) or _RECORD.search(piece.data, 0, piece.length)
+    )
+    for number, piece in enumerate(kept):
         share = piece.offset + piece.length
         chunk = Chunk(
             part,
@@ -89,20 +102,59 @@ def _pieces(
     """Cuts the text; raises E215 (quote never closed) and E216 (record too long)."""
     delimiter = shape.delimiter.encode()
     offset, line, left = shape.skip, shape.first_line, limit
-    blocks = part_blocks(part, min(chunk_bytes, _READ), digests)
-    for data, held, final in _gathered(blocks, shape, chunk_bytes):
+    if digests is None and is_plain(part) and isinstance(part.location, LocalFile):
+        stretches = _in_place(part, shape, chunk_bytes)
+    else:
+        blocks = part_blocks(part, min(chunk_bytes, _READ), digests)
+        stretches = _gathered(blocks, shape, chunk_bytes)
+    for data, held, final in stretches:
         length = _whole(data, part.name, delimiter, line=line, final=final)
         piece = _Piece(data, length, offset, line)
         if left is not None:
             piece = _first(piece, delimiter, left)
             left -= piece.records or 0
-        if _RECORD.search(data, 0, length):
-            yield piece
+        yield piece
         if left == 0:
             return
         held.append(data[length:])
         offset += length
         line += cut.count_lines(data, length)
+
+
+def _in_place(
+    part: Part, shape: CsvShape, chunk_bytes: int
+) -> Iterator[tuple[bytes, list[bytes], bool]]:
+    """As ``_gathered``, straight from the file: what the caller leaves is read again."""
+    place, enough = shape.skip, chunk_bytes
+    with opened(part.location, part.name) as stream:
+        while place < part.location.size:
+            stream.seek(place)
+            data = read(stream, part.name, enough)
+            if not data:
+                break  # the file shrank
+            held: list[bytes] = []
+            yield data, held, place + len(data) >= part.location.size
+            left = sum(map(len, held))
+            place += len(data) - left
+            enough = max(chunk_bytes, 2 * left)
+    check_unchanged(part.location, part.name)
+
+
+def has_records(data: bytes) -> bool:
+    """Is there more than blank lines?"""
+    return _RECORD.search(data) is not None
+
+
+def count_records(blocks: Iterator[bytes], shape: CsvShape, name: str) -> int:
+    """How many records stand after the header of a text in UTF-8; raises E215 and E216."""
+    delimiter = shape.delimiter.encode()
+    count, line = 0, shape.first_line
+    for data, held, final in _gathered(blocks, shape, _BLOCK):
+        length = _whole(data, name, delimiter, line=line, final=final)
+        count += len(cut.records(data[:length], delimiter).starts)
+        held.append(data[length:])
+        line += cut.count_lines(data, length)
+    return count
 
 
 def _gathered(
@@ -170,7 +222,16 @@ def read_chunk(
     chunk: Chunk, wanted: Collection[str] | None = None, plain: Collection[str] = ()
 ) -> RawTable:
     """Parses a chunk (see ``RawTable``); E210 and E213 name the line of bytes that are not text."""
-    data = read_bytes(chunk)
+    return parse(read_bytes(chunk), chunk, wanted, plain)
+
+
+def parse(
+    data: bytes,
+    chunk: Chunk,
+    wanted: Collection[str] | None = None,
+    plain: Collection[str] = (),
+) -> RawTable:
+    """The same for the ``data`` of a chunk, once they have been read."""
     detect.check_utf8(data, chunk.part.name, line=chunk.first_line)
     # by position, because columns that are not taken on may share a spelling
     names = [str(i) for i in range(len(chunk.part.header))]
@@ -185,27 +246,28 @@ def read_chunk(
         include_columns=[name for name, _ in ours],
         strings_can_be_null=False,
         null_values=[],
+        check_utf8=False,  # the whole text has been, which is faster
     )
-    table, ragged = _parse(data, names, convert, chunk)
+    table, ragged = _table(data, names, convert, chunk)
     renamed = table.rename_columns([our for _, our in ours])
     return RawTable(renamed.unify_dictionaries().combine_chunks(), ragged)
 
 
-def _parse(
+def _table(
     data: bytes, names: list[str], convert: pc.ConvertOptions, chunk: Chunk
 ) -> tuple[pa.Table, list[RaggedRow]]:
     size = _block_size(data, _BLOCK)
     try:
-        return _parse_in_blocks(data, size, names, convert, chunk)
+        return _in_blocks(data, size, names, convert, chunk)
     except pa.ArrowInvalid:
         if size > len(data):
             raise
     # a record longer than a block: checked, then parsed as one block
     _check_lengths(data, chunk)
-    return _parse_in_blocks(data, len(data) + 1, names, convert, chunk)
+    return _in_blocks(data, len(data) + 1, names, convert, chunk)
 
 
-def _parse_in_blocks(
+def _in_blocks(
     data: bytes, size: int, names: list[str], convert: pc.ConvertOptions, chunk: Chunk
 ) -> tuple[pa.Table, list[RaggedRow]]:
     ragged: list[RaggedRow] = []

@@ -136,3 +136,18 @@ def records(data: bytes, delimiter: bytes) -> Records:
     ends[:-1] -= crlf
     kept = ends > starts
     return Records(starts[kept], ends[kept], np.searchsorted(lines, starts[kept]))
+
+
+def blank_lines(data: bytes, delimiter: bytes) -> Positions:
+    """Numbers (from 0, counted from the first of ``data``) of the lines that are blank.
+
+    Those inside quotes are no lines of their own.
+    """
+    codes = np.frombuffer(data, np.uint8)
+    lines = line_ends(data)
+    final = outside(lines, quotes(data, delimiter))
+    starts = np.concatenate((np.zeros(1, np.int64), final[:-1] + 1))
+    length = final - starts
+    crlf = (length == 1) & (codes[starts[: len(final)]] == _CR) & (codes[final] == _LF)
+    found: Positions = np.searchsorted(lines, final[(length == 0) | crlf])
+    return found

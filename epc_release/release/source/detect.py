@@ -6,7 +6,7 @@ import codecs
 import csv
 import io
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import pyarrow as pa
 
@@ -144,7 +144,8 @@ def shape(
     delimiter = _delimiter(record)
     skip = lead + length
     cells = _cells(record, delimiter)
-    return CsvShape(delimiter, encoding, skip, 1 + cut.count_lines(start, skip)), cells
+    top = (lead, 1 + cut.count_lines(start, lead))
+    return CsvShape(delimiter, encoding, skip, 1 + cut.count_lines(start, skip), top), cells
 
 
 def header_length(text: bytes, *, whole: bool) -> int:
@@ -185,6 +186,32 @@ def transcode(
             raise ReleaseError("E212", file=name, encoding=encoding, line=where) from error
         line += cut.count_lines(data)
         yield data
+
+
+def first_encoding(
+    blocks: Callable[[], Iterable[bytes]], encodings: Sequence[str], name: str
+) -> str | None:
+    """The first of the encodings in which all of a text can be read (None is UTF-8).
+
+    ``blocks`` begins the text anew. Raises the error of the last one: E212 or E213.
+    """
+    *others, last = encodings
+    for encoding in others:
+        try:
+            return _readable(blocks(), encoding, name)
+        except ReleaseError as error:
+            if error.problem.code not in ("E212", "E213"):
+                raise
+    return _readable(blocks(), last, name)
+
+
+def _readable(blocks: Iterable[bytes], encoding: str, name: str) -> str | None:
+    line = 1
+    for block in transcode(blocks, encoding, name):
+        if (nul := block.find(b"\0")) >= 0:
+            raise ReleaseError("E213", file=name, line=line + cut.count_lines(block, nul))
+        line += cut.count_lines(block)
+    return known_encoding(encoding)
 
 
 def _with_last(blocks: Iterable[bytes]) -> Iterator[tuple[bytes, bool]]:

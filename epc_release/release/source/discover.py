@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import PurePosixPath
 
 from epc_release.errors import ReleaseError
-from epc_release.release.source import archive, control, detect, parquet
+from epc_release.release.source import archive, control, csv, detect, parquet
 from epc_release.release.source.find import Candidate, candidates, parse_spec
+from epc_release.release.source.headline import csv_header
 from epc_release.release.source.location import LocalFile, Location, head
 from epc_release.release.source.model import (
     LIMITS,
@@ -23,6 +24,7 @@ from epc_release.release.source.model import (
     Kind,
     Member,
     Part,
+    RefusedFile,
     ZipLimits,
 )
 from epc_release.release.source.stream import text_blocks
@@ -30,6 +32,11 @@ from epc_release.schemas.header import match_header
 from epc_release.schemas.register import Register
 
 SUPPRESSIONS = "suppressions.csv"
+# what is wrong with one file and says nothing of the others
+REFUSED = (
+    *("E122", "E123", "E124", "E125", "E126", "E129"),
+    *("E206", "E210", "E212", "E213", "E214", "E215", "E216"),
+)
 
 _GZIP_RATIO = 8  # about, of CSV to its gzip; the true size stands nowhere reliable
 _LEFT_FILES = {"columns.csv": "describes the columns"}
@@ -43,6 +50,15 @@ class _Reader:
     register: Register
     encoding: str | None
     limits: ZipLimits
+    refused: list[ReleaseError] = field(default_factory=list)
+    left: list[RefusedFile] = field(default_factory=list)
+
+    def refuse(self, error: ReleaseError, name: str, records: int | None) -> None:
+        """Leaves a file out as a whole, where the register says so; raises the error elsewhere."""
+        if self.register.refuse != "file" or error.problem.code not in REFUSED:
+            raise error
+        self.refused.append(error)
+        self.left.append(RefusedFile(name, error.problem.code, str(error), records))
 
 
 def discover(
@@ -54,7 +70,9 @@ def discover(
 ) -> Inventory:
     """Lists every part of the sources; raises E106, E12x and E200 to E252.
 
-    ``encoding`` is that of all CSVs without the byte order mark of UTF-8.
+    ``encoding`` is that of all CSVs without the byte order mark of UTF-8; where none is given the
+    register's ``encodings`` are tried on the whole of each. Files that are refused are listed where
+    the register lets a build go on without them.
     """
     if not sources:
         raise ReleaseError("E200")
@@ -66,13 +84,16 @@ def discover(
     parts: list[Part] = []
     for candidate in found:
         parts += _parts(candidate, reader, ignored)
+    if reader.refused and not parts:
+        raise reader.refused[0]
     if not parts:
         raise ReleaseError("E202", source=", ".join(spec.place for spec in specs))
     if told:
         parts = [control.as_told(told, part, register) for part in parts]
         control.check_files(told, parts)
     parts.sort(key=lambda part: (part.name, part.location.key))
-    return Inventory(tuple(parts), told, seen, tuple(sorted(ignored)))
+    left = tuple(sorted(reader.left, key=lambda file: file.name))
+    return Inventory(tuple(parts), told, seen, tuple(sorted(ignored)), left)
 
 
 def _distinct(found: Sequence[Candidate]) -> tuple[list[Candidate], _Ignored]:
@@ -146,7 +167,11 @@ def _parts(candidate: Candidate, reader: _Reader, ignored: _Ignored) -> Iterator
     if why:
         ignored.append((name, why))
         return
-    kind = detect.kind_by_content(name, head(location, name, 4))
+    try:
+        kind = detect.kind_by_content(name, head(location, name, 4))
+    except ReleaseError as error:
+        reader.refuse(error, name, 0 if error.problem.code == "E206" else None)
+        return
     if kind == "zip":
         yield from _zip_parts(candidate, location, reader, ignored)
     elif kind == "parquet":
@@ -154,9 +179,8 @@ def _parts(candidate: Candidate, reader: _Reader, ignored: _Ignored) -> Iterator
         estimate = parquet.text_bytes(len(header), rows)
         yield _part(candidate, location, kind, reader, header, estimate)
     else:
-        shape, header = _csv_header(location, name, kind, reader)
         estimate = location.size * (_GZIP_RATIO if kind == "csv.gz" else 1)
-        yield _part(candidate, location, kind, reader, header, estimate, shape=shape)
+        yield from _csv_part(candidate, location, kind, reader, estimate)
 
 
 def _zip_parts(
@@ -167,10 +191,57 @@ def _zip_parts(
     if not found:
         raise ReleaseError("E202", source=candidate.name)
     for member in found:
-        shape, header = _csv_header(location, member.name, "zip", reader, member)
-        yield _part(
-            candidate, location, "zip", reader, header, member.unpacked, shape=shape, member=member
+        yield from _csv_part(candidate, location, "zip", reader, member.unpacked, member)
+
+
+def _csv_part(
+    candidate: Candidate,
+    location: Location,
+    kind: Kind,
+    reader: _Reader,
+    text_bytes: int,
+    member: Member | None = None,
+) -> Iterator[Part]:
+    """The part of one CSV, or none where it is refused."""
+    name = member.name if member else candidate.name
+    shape = None
+    try:
+        shape, header = csv_header(
+            location,
+            name,
+            kind,
+            encoding=reader.encoding,
+            encodings=reader.register.encodings,
+            limits=reader.limits,
+            member=member,
         )
+        found = _part(
+            candidate, location, kind, reader, header, text_bytes, shape=shape, member=member
+        )
+    except ReleaseError as error:
+        records = _records(location, name, kind, reader, member, shape) if shape else None
+        reader.refuse(error, name, records)
+        return
+    yield found
+
+
+def _records(
+    location: Location,
+    name: str,
+    kind: Kind,
+    reader: _Reader,
+    member: Member | None,
+    shape: CsvShape,
+) -> int | None:
+    """How many records a CSV has that is to be refused; None where that cannot be read either."""
+    if reader.register.refuse != "file":
+        return None
+    raw = text_blocks(location, name, kind, member=member, limits=reader.limits)
+    text = detect.transcode(raw, shape.encoding, name) if shape.encoding else raw
+    try:
+        return csv.count_records(text, shape, name)
+    except ReleaseError:
+        return None
 
 
 def _part(
@@ -196,35 +267,8 @@ def _part(
         bytes=member.packed if member else location.size,
         text_bytes=text_bytes,
         location=location,
-        csv=shape,
+        csv=shape if match.dialect.headed or shape is None else shape.headless(),
         member=member,
         timezone=reader.register.timezone,
         limits=reader.limits,
     )
-
-
-def _csv_header(
-    location: Location, name: str, kind: Kind, reader: _Reader, member: Member | None = None
-) -> tuple[CsvShape, list[str]]:
-    """Shape and header of a CSV; raises E206, E210, E212, E213 and E214."""
-    raw = text_blocks(
-        location, name, kind, member=member, limits=reader.limits, size=detect.HEADER_LIMIT
-    )
-    start, whole = _beginning(raw, detect.HEADER_LIMIT)
-    encoding = reader.encoding
-    if encoding is None or detect.has_mark(start):
-        detect.refuse_other_encodings(start, name)
-        return detect.shape(start, name, None, whole=whole)
-    text = b"".join(detect.transcode([start], encoding, name, whole=whole))
-    detect.check_utf8(text, name, line=1)
-    return detect.shape(text, name, encoding, whole=whole)
-
-
-def _beginning(blocks: Iterator[bytes], size: int) -> tuple[bytes, bool]:
-    """The first ``size`` bytes, and whether that is all there is."""
-    held = bytearray()
-    for block in blocks:
-        held += block
-        if len(held) > size:
-            return bytes(held[:size]), False
-    return bytes(held), True

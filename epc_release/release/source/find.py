@@ -42,16 +42,31 @@ def parse_spec(text: str, register: Register) -> SourceSpec:
     head, _, rest = text.partition("=")
     tables = [table.name for table in register.tables]
     table, place = (head, rest) if head in tables else (None, text)
-    if _CREDENTIALS.search(place):
-        raise ReleaseError("E106", where="--source")
+    _check_credentials(place, "--source")
     if table is None and _TABLE.match(text) and not os.path.lexists(text):
         raise ReleaseError("E205", table=head, known=", ".join(tables))
+    _check_place(place, text)
+    return SourceSpec(text, place, table)
+
+
+def plain_spec(place: str) -> SourceSpec:
+    """A path or URI without a table; raises E106 (password), E201 (none) and E204 (scheme)."""
+    _check_credentials(place, "PATH")
+    _check_place(place, place)
+    return SourceSpec(place, place)
+
+
+def _check_credentials(place: str, where: str) -> None:
+    if _CREDENTIALS.search(place):
+        raise ReleaseError("E106", where=where)
+
+
+def _check_place(place: str, text: str) -> None:
     scheme = _SCHEME.match(place)
     if scheme and scheme[1].lower() != "s3":
         raise ReleaseError("E204", scheme=scheme[1])
     if not place:
         raise ReleaseError("E201", source=text, reason="no path is given")
-    return SourceSpec(text, place, table)
 
 
 def candidates(spec: SourceSpec) -> list[Candidate]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Literal
@@ -61,12 +61,18 @@ class CsvShape:
 
     ``skip`` is the length in UTF-8 bytes of all that stands before the first record (byte order
     mark, blank lines, header), ``first_line`` the physical line (from 1) on which that begins.
+    ``top`` is the same pair for what was taken for the header, which may be a record itself.
     """
 
     delimiter: str
     encoding: str | None
     skip: int
     first_line: int
+    top: tuple[int, int] = (0, 1)
+
+    def headless(self) -> CsvShape:
+        """The same where the first line is a record."""
+        return replace(self, skip=self.top[0], first_line=self.top[1])
 
 
 @dataclass(frozen=True)
@@ -134,16 +140,28 @@ class Control:
 
 
 @dataclass(frozen=True)
+class RefusedFile:
+    """A file left out as a whole: the error's ``code`` and text, and its records if known."""
+
+    name: str
+    code: str
+    problem: str
+    records: int | None = None
+
+
+@dataclass(frozen=True)
 class Inventory:
     """Everything that the sources hold, sorted by name; ``ignored`` tells each file left and why.
 
     ``suppressions_seen`` are lists found beside the data: they are reported, never used.
+    ``refused`` are files that the register lets a build go on without.
     """
 
     parts: tuple[Part, ...]
     control: Control | None = None
     suppressions_seen: tuple[str, ...] = ()
     ignored: tuple[tuple[str, str], ...] = ()
+    refused: tuple[RefusedFile, ...] = ()
 
     def of(self, table: str) -> tuple[Part, ...]:
         """The parts of one table."""

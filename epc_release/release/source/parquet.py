@@ -41,6 +41,16 @@ def header(location: Location, name: str) -> tuple[list[str], int]:
     return schema.names, rows
 
 
+def column_names(location: Location, name: str) -> tuple[list[str], int]:
+    """Names of the columns, whatever their types, and the number of rows; E230 where unreadable."""
+    with opened(location, name) as stream:
+        try:
+            file = pq.ParquetFile(stream)
+            return file.schema_arrow.names, file.metadata.num_rows
+        except _UNREADABLE as error:
+            raise ReleaseError("E230", file=name) from error
+
+
 def text_bytes(columns: int, rows: int) -> int:
     """About how many bytes these rows are as CSV."""
     return columns * rows * _CELL
@@ -178,7 +188,7 @@ def read_chunk(
         for i, our in enumerate(chunk.part.match.columns)
         if our is not None and (wanted is None or our in wanted)
     ]
-    table = _typed(chunk, [chunk.part.header[i] for i, _ in ours]).unify_dictionaries()
+    table = read_typed(chunk, [chunk.part.header[i] for i, _ in ours]).unify_dictionaries()
     columns = [
         _text(column.combine_chunks(), our in plain, chunk.part, name)
         for (_, our), name, column in zip(ours, table.column_names, table.columns, strict=True)
@@ -186,7 +196,8 @@ def read_chunk(
     return RawTable(pa.Table.from_arrays(columns, names=[our for _, our in ours]))
 
 
-def _typed(chunk: Chunk, names: list[str]) -> pa.Table:
+def read_typed(chunk: Chunk, names: list[str]) -> pa.Table:
+    """The rows of a chunk as stored, the columns that have these names; raises E230."""
     part = chunk.part
     try:
         if chunk.path is not None:
@@ -251,3 +262,29 @@ def _record(cells: Sequence[str]) -> str:
     out = io.StringIO()
     csv.writer(out, lineterminator="").writerow(cells)
     return out.getvalue()
+
+
+def beginning(
+    location: Location, name: str, rows: int, timezone: str
+) -> tuple[tuple[str, ...], ...]:
+    """The first ``rows`` rows as text, of all columns by position; E230 and E232 where unreadable.
+
+    Times with a zone become local time of ``timezone``.
+    """
+    with opened(location, name) as stream:
+        try:
+            file = pq.ParquetFile(stream, buffer_size=1 << 16, pre_buffer=False)
+            batch = next(file.iter_batches(rows, use_threads=False), None)
+        except _UNREADABLE as error:
+            raise ReleaseError("E230", file=name) from error
+    if batch is None:
+        return ()
+    columns = []
+    for column, field in zip(batch.columns, batch.schema, strict=True):
+        coded = pa.types.is_dictionary(field.type)
+        values = column.cast(field.type.value_type) if coded else column
+        try:
+            columns.append(_canonical(values, timezone).to_pylist())
+        except pa.ArrowInvalid as error:
+            raise ReleaseError("E232", file=name, column=field.name) from error
+    return tuple(zip(*columns, strict=True))

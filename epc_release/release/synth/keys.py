@@ -20,13 +20,16 @@ def key_texts(ids: Ids, style: str, key: np.uint64) -> pl.Series:
     """A different key for each different id below 10**10.
 
     Styles: ``groups`` (20 digits in five groups), ``hash`` (64 hexadecimal digits), ``legacy``
-    (30 digits or 64 hexadecimal digits, a few in scientific notation).
+    (30 digits or 64 hexadecimal digits, a few in scientific notation), ``uuid`` (32 hexadecimal
+    digits in capitals, in hyphenated groups within braces).
     """
     match style:
         case "groups":
             return _grouped(ids, key)
         case "hash":
             return _hexadecimal(ids, key)
+        case "uuid":
+            return _uuids(ids, key)
     rank = ranks(ids, key)
     texts = [
         _scientific(ids[rank < SPREADSHEET], key),
@@ -66,6 +69,15 @@ def _hexadecimal(ids: Ids, key: np.uint64) -> pl.Series:
     own = hashed(ids, key)  # a bijection, so that keys differ
     parts = [own, *(hashed(own, key ^ np.uint64(step)) for step in (1, 2, 3))]
     return _glued([g for part in parts for g in _groups(part, 4, 65_536, _hex())], "")
+
+
+def _uuids(ids: Ids, key: np.uint64) -> pl.Series:
+    digits = _hexadecimal(ids, key).str.to_uppercase()
+    starts, lengths = (0, 8, 12, 16, 20), (8, 4, 4, 4, 12)
+    parts = [digits.str.slice(s, n) for s, n in zip(starts, lengths, strict=True)]
+    return pl.select(
+        pl.concat_str(pl.lit("{"), pl.concat_str(*parts, separator="-"), pl.lit("}"))
+    ).to_series()
 
 
 def _fours(hashes: Ids, digits: int) -> list[pl.Series]:

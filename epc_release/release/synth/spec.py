@@ -83,9 +83,13 @@ class CaseSpec:
 
 @dataclass(frozen=True)
 class SynthSpec:
-    """The whole file. ``faults`` has the shares of what is wrong with rows and cells."""
+    """The whole file. ``faults`` has the shares of what is wrong with rows and cells.
+
+    ``dialect`` is the one that extracts are written in where none is named.
+    """
 
     register: str
+    dialect: str
     snapshot: datetime
     floor: date
     years: Mapping[str, float]
@@ -123,6 +127,7 @@ def _parsed(register: Register, data: Mapping[str, Any]) -> SynthSpec:
         tables[table.name] = _table(register.name, table.name, entry, styles)
     return SynthSpec(
         register=register.name,
+        dialect=data.get("dialect", "register"),
         snapshot=data["snapshot"],
         floor=data["floor"],
         years=data["years"],

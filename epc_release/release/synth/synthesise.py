@@ -27,6 +27,7 @@ from epc_release.release.synth.report import SynthReport
 from epc_release.release.synth.spec import CaseSpec, SynthSpec, load_spec
 from epc_release.release.synth.tables import ChildMaker, ParentMaker
 from epc_release.release.synth.write import FORMATS, ExtractFile, TableFile, open_table
+from epc_release.schemas.load import load_codelist
 from epc_release.schemas.register import Register, Table, TableDialect
 
 Progress = Callable[[str, int], None]
@@ -39,7 +40,7 @@ def synthesise(
     rows: int,
     seed: int = 0,
     register: Register,
-    dialect: str = "register",
+    dialect: str | None = None,
     format: str = "csv",  # noqa: A002 - the name of the option
     tables: Sequence[str] | None = None,
     progress: Progress | None = None,
@@ -50,14 +51,19 @@ def synthesise(
     same rows, seed, dialect, tables and version give the same cells, in every format. Memory holds
     one chunk of one table. ``out`` must be new or empty. No address in it is a real one.
 
+    Without a ``dialect`` it is the one that ``synth.toml`` names.
+
     Raises E180, E181 (the register's ``synth.toml``), E182 (rows), E183 (an unknown dialect, format
-    or table) and E184 (``out`` is not empty).
+    or table; Parquet in a dialect without header) and E184 (``out`` is not empty).
     """
     if format not in FORMATS:
         raise ReleaseError("E183", kind="format", name=format, known=", ".join(FORMATS))
     chosen = chosen_tables(register, tables)
-    dialects = dialects_of(register, dialect)
     spec = load_spec(register)
+    dialect = dialect or spec.dialect
+    dialects = dialects_of(register, dialect)
+    if format == "parquet" and not all(known.headed for known in dialects.values()):
+        raise ReleaseError("E183", kind="format", name=format, known=", ".join(FORMATS[:-1]))
     split = split_rows(register, spec, chosen, rows)
     _prepare(out)
     work = _Work(register, spec, seed, rows, dialects, split)
@@ -105,8 +111,11 @@ class _Family:
         self._cases = _cases(work, parent)
         self._canaries = canaries
         spec = work.spec
+        named = spec.places.get("codelist")
         self._places = choose_places(
-            work.register.codelists[self._parent.partition], spec.places, work.rows
+            load_codelist(named) if named else work.register.codelists[self._parent.partition],
+            spec.places,
+            work.rows,
         )
         self._calendar = make_calendar(spec.years, spec.floor, spec.snapshot.date(), self._rows)
         children = [t.name for t in work.register.tables if t.parent == parent]
@@ -125,7 +134,8 @@ class _Family:
         files: dict[str, TableFile] = {}
         for name, maker in makers.items():
             header = tuple(spelling for spelling, _ in maker.header)
-            files[name] = open_table(out, name, fmt, header)
+            headed = self._work.dialects[name].headed
+            files[name] = open_table(out, name, fmt, header, headed=headed)
         for first, size in chunks(self._rows):
             layout = lay_out(
                 self._work.seed, self._work.spec, self._parent.name, self._cases, first, size

@@ -60,11 +60,14 @@ class TableFile(ABC):
 class CsvFile(TableFile):
     """RFC 4180, UTF-8, LF line ends, quotes where needed; compressed as the suffix says."""
 
-    def __init__(self, path: Path, header: tuple[str, ...], member: str) -> None:
+    def __init__(
+        self, path: Path, header: tuple[str, ...], member: str, *, headed: bool = True
+    ) -> None:
         super().__init__(path, header)
         self._closing: list[BinaryIO | zipfile.ZipFile] = []
         self._out = self._open(member)
-        self._out.write((",".join(header) + "\n").encode())
+        if headed:
+            self._out.write((",".join(header) + "\n").encode())
 
     def _open(self, member: str) -> BinaryIO:
         if self._path.suffix == ".zip":
@@ -106,9 +109,11 @@ class ParquetFile(TableFile):
         self._out.close()
 
 
-def open_table(folder: Path, table: str, fmt: str, header: tuple[str, ...]) -> TableFile:
-    """A new file of the table in the folder, in one of the ``FORMATS``."""
+def open_table(
+    folder: Path, table: str, fmt: str, header: tuple[str, ...], *, headed: bool = True
+) -> TableFile:
+    """A new file of the table in the folder, in one of the ``FORMATS``; a CSV perhaps headless."""
     path = folder / f"{table}.{fmt}"
     if fmt == "parquet":
         return ParquetFile(path, header)
-    return CsvFile(path, header, f"{table}.csv")
+    return CsvFile(path, header, f"{table}.csv", headed=headed)

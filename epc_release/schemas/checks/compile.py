@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Final
 
@@ -12,8 +12,12 @@ import polars as pl
 
 from epc_release.errors import ReleaseError
 from epc_release.schemas.checks.check import Check, Severity
+from epc_release.schemas.checks.fallbacks import fallbacks
+from epc_release.schemas.checks.json_schema import check_json_schema
 from epc_release.schemas.checks.plan import Plan
+from epc_release.schemas.checks.severity import severity_of
 from epc_release.schemas.table import Field, TableSchema
+from epc_release.schemas.types.logical import Logical
 from epc_release.schemas.types.patterns import check_pattern
 from epc_release.schemas.types.read import DTYPES, check_supported, read_text
 
@@ -24,20 +28,33 @@ _BOUNDS: Final = {
     "exclusiveMaximum": "exclusive-maximum",
 }
 _LENGTHS: Final = {"minLength": "min-length", "maxLength": "max-length"}
-_ORDERED: Final = frozenset(DTYPES) - {"string", "any", "boolean"}
 _TEXT: Final = frozenset({"string", "any"})
+_PLAIN: Final = frozenset({("string", "default"), ("any", "default")})
+_DOCUMENTS: Final = frozenset({"object", "array"})
+_COUNTED: Final = frozenset({"string", "any", "list", "geojson", *_DOCUMENTS})
+_ORDERED: Final = frozenset(
+    {"integer", "number", "date", "time", "datetime", "year", "yearmonth", "duration"}
+)
+_TYPES_OF: Final[Mapping[str, frozenset[str]]] = {
+    **dict.fromkeys(_BOUNDS, _ORDERED),
+    **dict.fromkeys(_LENGTHS, _COUNTED),
+    "pattern": _TEXT,
+    "jsonSchema": _DOCUMENTS,
+}
+"""Constraints that not every type has (v2, Field Constraints); ``any`` counts as text."""
 
 
-def compile_checks(schema: TableSchema) -> Plan:
+def compile_checks(schema: TableSchema, *, exact: bool = False) -> Plan:
     """The plan for frames of ``schema``; the same object for the same schema in one process.
 
-    Raises E130 to E133 where the schema asks for what cannot be checked, or contradicts itself.
+    If ``exact``, values are judged by the standard alone: text may have line breaks.
+    Raises E130 to E137 where the schema asks for what cannot be checked, or contradicts itself.
     """
-    return _compile(schema.json())
+    return _compile(schema.json(), exact)
 
 
 @lru_cache(maxsize=64)
-def _compile(descriptor: str) -> Plan:
+def _compile(descriptor: str, exact: bool) -> Plan:
     schema = TableSchema(json.loads(descriptor))
     required = set(schema.primary_key)
     checks: list[Check] = []
@@ -46,12 +63,20 @@ def _compile(descriptor: str) -> Plan:
             checks.append(_check(field, "required", "error"))
         if field.constraints.get("unique"):
             checks.append(_check(field, "unique", "error"))
-        if field.type in _TEXT:
+        if field.type in _TEXT and not exact:
             checks.append(_check(field, "line-break", "error"))
+        if DTYPES.get(field.type) == pl.String and (field.type, field.format) not in _PLAIN:
+            limit = json.dumps(field.descriptor, sort_keys=True)
+            checks.append(_check(field, f"type-{field.type}", "error", limit))
         if field.type == "number":
             checks.append(_check(field, "not-finite", "error"))
         checks.extend(value_checks(field))
-    return Plan({field.name: DTYPES[field.type] for field in schema.fields}, tuple(checks))
+    return Plan(
+        dtypes={field.name: DTYPES[field.type] for field in schema.fields},
+        checks=tuple(checks),
+        fallbacks=tuple(found for field in schema.fields for found in fallbacks(field)),
+        fields_match=schema.fields_match,
+    )
 
 
 def value_checks(field: Field) -> tuple[Check, ...]:
@@ -68,6 +93,9 @@ def _value_checks(descriptor: str) -> tuple[Check, ...]:
 
 def _errors(field: Field) -> Iterator[Check]:
     constraints = field.constraints
+    for name in constraints:
+        if field.type not in _TYPES_OF.get(name, DTYPES):
+            raise ReleaseError("E136", field=field.name, type=field.type, constraint=name)
     allowed = constraints.get("enum", _category_values(field))
     if allowed is not None:
         yield _check(field, "enum", "error", _limits(field, "enum", allowed))
@@ -80,6 +108,9 @@ def _errors(field: Field) -> Iterator[Check]:
     for name, code in _LENGTHS.items():
         if name in constraints:
             yield _check(field, code, "error", _length(field, name, constraints[name]))
+    if "jsonSchema" in constraints:
+        schema = check_json_schema(field, constraints["jsonSchema"])
+        yield _check(field, "json-schema", "error", schema)
 
 
 def _warnings(field: Field) -> Iterator[Check]:
@@ -96,7 +127,8 @@ def _warnings(field: Field) -> Iterator[Check]:
 
 
 def _check(field: Field, code: str, severity: Severity, limit: Any = None) -> Check:
-    return Check(field.name, code, severity, (field.name,), limit)
+    chosen = severity_of(field, code, severity)
+    return Check(field.name, code, chosen, (field.name,), limit, Logical.of(field))
 
 
 def _category_values(field: Field) -> list[Any] | None:
@@ -114,13 +146,16 @@ def _bound(field: Field, name: str, limit: Any) -> Any:
 
 
 def _length(field: Field, name: str, limit: Any) -> int:
-    if field.type not in _TEXT or isinstance(limit, bool) or not isinstance(limit, int):
+    if isinstance(limit, bool) or not isinstance(limit, int):
         raise _unreadable(field, name, limit)
     return limit
 
 
 def _limits(field: Field, name: str, limits: Sequence[Any]) -> tuple[Any, ...]:
     """Limits as values of the field: as JSON has them, or written as in the data."""
+    logical = Logical.of(field)
+    if logical is not None:
+        return tuple(_value(field, logical, name, limit) for limit in limits)
     native = [_native(field, limit) for limit in limits]
     texts = [str(limit) for limit, own in zip(limits, native, strict=True) if own is None]
     read = iter(read_text(field, pl.Series(texts, dtype=pl.String)).values.to_list())
@@ -129,6 +164,18 @@ def _limits(field: Field, name: str, limits: Sequence[Any]) -> tuple[Any, ...]:
         if value is None:
             raise _unreadable(field, name, limit)
     return values
+
+
+def _value(field: Field, logical: Logical, name: str, limit: Any) -> Any:
+    """A limit of a type that is kept as its text: what values are compared with."""
+    if logical.type == "list" and isinstance(limit, list):
+        text = logical.delimiter.join(map(str, limit))
+    else:
+        text = limit if isinstance(limit, str) else json.dumps(limit)
+    value = logical.value(text)
+    if value is None:
+        raise _unreadable(field, name, limit)
+    return logical.same(value) if name == "enum" else value
 
 
 def _native(field: Field, limit: Any) -> Any:

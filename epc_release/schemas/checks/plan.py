@@ -11,6 +11,8 @@ from typing import Any
 import polars as pl
 
 from epc_release.schemas.checks.check import WHOLE_COLUMN, Check, Severity
+from epc_release.schemas.checks.fallbacks import Fallback
+from epc_release.schemas.checks.fields_match import MAY_HAVE_FEWER, MAY_HAVE_MORE
 
 SAMPLE = 5
 
@@ -32,17 +34,23 @@ class Finding:
 
 @dataclass(frozen=True)
 class Plan:
-    """The checks of one Table Schema and the dtypes that its columns must have, in order."""
+    """The checks of one Table Schema and the dtypes that its columns must have, in order.
+
+    ``fallbacks`` tell which columns are not compiled to expressions, and why. ``fields_match`` says
+    whether columns may be more, fewer or in another order.
+    """
 
     dtypes: Mapping[str, pl.DataType]
     checks: tuple[Check, ...]
+    fallbacks: tuple[Fallback, ...] = ()
+    fields_match: str = "exact"
 
     def run(self, frame: pl.DataFrame) -> tuple[Finding, ...]:
         """Check every value of ``frame``; text may be Categorical or Enum. Order: of the schema.
 
         A column of another dtype is one ``type`` finding and is not looked into further.
         """
-        structure = tuple(_structure(self.dtypes, frame))
+        structure = tuple(_structure(self, frame))
         sound = {name for name in self.dtypes if name in frame.columns} - {
             finding.field for finding in structure if finding.code == "type"
         }
@@ -51,16 +59,21 @@ class Plan:
         return (*structure, *(_count(check, frame) for check in failing))
 
 
-def _structure(dtypes: Mapping[str, pl.DataType], frame: pl.DataFrame) -> list[Finding]:
+def _structure(plan: Plan, frame: pl.DataFrame) -> list[Finding]:
+    dtypes, mode = plan.dtypes, plan.fields_match
+
     def finding(field: str, code: str) -> Finding:
         return Finding(field, code, "error", frame.height, ())
 
-    found = [finding(name, "missing-field") for name in dtypes if name not in frame.columns]
-    found += [finding(name, "extra-field") for name in frame.columns if name not in dtypes]
+    required = {check.field for check in plan.checks if check.code == "required"}
+    due = required if mode in MAY_HAVE_FEWER else set(dtypes)
+    found = [finding(n, "missing-field") for n in dtypes if n in due and n not in frame.columns]
+    if mode not in MAY_HAVE_MORE:
+        found += [finding(name, "extra-field") for name in frame.columns if name not in dtypes]
     shared = [name for name in frame.columns if name in dtypes]
     expected = [name for name in dtypes if name in frame.columns]
     out_of_place = [name for name, own in zip(shared, expected, strict=True) if name != own]
-    if out_of_place:
+    if out_of_place and mode == "exact":
         found.append(finding(out_of_place[0], "field-order"))
     found += [
         finding(name, "type") for name in shared if not _agrees(frame.schema[name], dtypes[name])
@@ -110,10 +123,10 @@ def _failing_texts(checks: list[Check], frame: pl.DataFrame) -> Iterator[Check]:
         yield from (sharing[number] for number in {bisect_right(ends, place) for place in bad})
 
 
-def _by_rule(checks: list[Check]) -> Mapping[tuple[str, Any], list[Check]]:
-    rules: dict[tuple[str, Any], list[Check]] = {}
+def _by_rule(checks: list[Check]) -> Mapping[tuple[str, Any, Any], list[Check]]:
+    rules: dict[tuple[str, Any, Any], list[Check]] = {}
     for check in checks:
-        rules.setdefault((check.code, check.limit), []).append(check)
+        rules.setdefault((check.code, check.limit, check.logical), []).append(check)
     return rules
 
 

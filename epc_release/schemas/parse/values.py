@@ -19,10 +19,10 @@ from epc_release.schemas.types.text import normalise, rewrite
 class Parsed:
     """As many entries as texts were given, in their order.
 
-    ``values``: Int64, Float64, Boolean, Date, Datetime("us") or String; null where missing or a
-    problem. ``problem`` (UInt8): 0, or a position in ``PROBLEMS`` plus one. ``missing`` (Boolean):
-    the text is a missing token. ``warning`` (UInt8): sum of 2**position in ``WARNINGS``; 0 where
-    there is no value.
+    ``values``: Int64, Float64, Boolean, Date, Datetime("us") or String (``DTYPES`` says which);
+    null where missing or a problem. ``problem`` (UInt8): 0, or a position in ``PROBLEMS`` plus
+    one. ``missing`` (Boolean): the text is a missing token. ``warning`` (UInt32): sum of
+    2**position in ``WARNINGS``; 0 where there is no value.
     """
 
     values: pl.Series
@@ -38,6 +38,7 @@ def parse_values(
     rewrites: Sequence[tuple[str, str]] = (),
     *,
     timezone: str = "Europe/London",
+    exact: bool = False,
 ) -> Parsed:
     """Parse distinct texts (String; a null is missing) as values of ``field``.
 
@@ -46,15 +47,19 @@ def parse_values(
     text only if it is listed) is missing; a text that differs from an ``enum`` value by case alone
     takes its spelling; the type is read; the closed constraints are checked and the first one
     violated is the problem; the rest may warn.
-    Timestamps with an offset become local time of ``timezone``. Raises E130 to E133 for a schema
+    Timestamps with an offset become local time of ``timezone``. Raises E130 to E137 for a schema
     that cannot be checked.
+
+    If ``exact``, texts are judged as they stand, by the standard alone: nothing is normalised,
+    rewritten or respelt, and ``read_text`` allows nothing besides.
     """
-    tokens = list(dict.fromkeys(normalise(pl.Series(list(missing), dtype=pl.String))))
-    text = rewrite(normalise(values), rewrites)
-    absent = text.is_in(tokens).fill_null(True)
+    tokens = pl.Series(list(dict.fromkeys(missing)), dtype=pl.String)
+    text = values if exact else rewrite(normalise(values), rewrites)
+    absent = text.is_in((tokens if exact else normalise(tokens)).implode()).fill_null(True)
     checks = value_checks(field)
-    text = _canonical(checks, text) if field.type == "string" else text
-    typed = read_text(field, text.set(absent, None) if absent.any() else text, timezone)
+    text = _canonical(checks, text) if field.type == "string" and not exact else text
+    present = text.set(absent, None) if absent.any() else text
+    typed = read_text(field, present, timezone, exact=exact)
     found, problem = _errors(checks, typed)
     return Parsed(found, problem, absent, _warnings(checks, found, typed.cut))
 
@@ -86,14 +91,14 @@ def _errors(checks: tuple[Check, ...], typed: Typed) -> tuple[pl.Series, pl.Seri
 
 
 def _warnings(checks: tuple[Check, ...], values: pl.Series, cut: pl.Series | None) -> pl.Series:
-    found = pl.Series([0], dtype=pl.UInt8).new_from_index(0, values.len())
+    found = pl.Series([0], dtype=pl.UInt32).new_from_index(0, values.len())
     for check in checks:
         if check.severity == "warning":
             broken = _violations(check, values)
             if broken.any():
-                found = found | (broken.cast(pl.UInt8) * warning_bit(check.code))
+                found = found | (broken.cast(pl.UInt32) * warning_bit(check.code))
     if cut is not None and cut.any():
-        found = found | ((cut & values.is_not_null()).cast(pl.UInt8) * warning_bit("sub-second"))
+        found = found | ((cut & values.is_not_null()).cast(pl.UInt32) * warning_bit("sub-second"))
     return found
 
 

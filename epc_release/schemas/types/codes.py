@@ -22,6 +22,19 @@ PROBLEMS: Final = (
     "exclusive-maximum",
     "min-length",
     "max-length",
+    "type-string",
+    "type-duration",
+    "type-list",
+    "type-object",
+    "type-array",
+    "type-geopoint",
+    "type-geojson",
+    "json-schema",
+    "unknown-category",
+    "warn-minimum",
+    "warn-maximum",
+    "formula-like",
+    "scientific-notation",
 )
 """Codes of a value that is not published; a problem is stored as its position here plus one."""
 
@@ -32,6 +45,15 @@ WARNINGS: Final = (
     "formula-like",
     "scientific-notation",
     "sub-second",
+    "enum",
+    "pattern",
+    "minimum",
+    "maximum",
+    "exclusive-minimum",
+    "exclusive-maximum",
+    "min-length",
+    "max-length",
+    "json-schema",
 )
 """Codes of a value that is published and counted; warnings are stored as the sum of 2**position."""
 
@@ -44,5 +66,5 @@ def problem_number(code: str) -> int:
 
 
 def warning_bit(code: str) -> int:
-    """How a warning is stored: one bit of a byte."""
+    """How a warning is stored: one bit of a 32-bit number."""
     return 1 << WARNINGS.index(code)

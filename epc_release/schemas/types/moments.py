@@ -22,6 +22,11 @@ _ISO: Final = (
     r"(?::(?P<second>[0-5][0-9])(?:\.(?P<fraction>[0-9]+))?)?"
     r"(?P<zone>Z|[+-](?:[01][0-9]|2[0-3]):?[0-5][0-9])?)?$"
 )
+# XML Schema, dateTime: what the standard's default form is.
+_STANDARD: Final = (
+    r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]+)?"
+    r"(?:Z|[+-][0-9]{2}:[0-9]{2})?$"
+)
 _ISO_FORMATS: Final = frozenset(
     ["default"]
     + [
@@ -33,6 +38,13 @@ _ISO_FORMATS: Final = frozenset(
 # Directives that polars and Python read alike; the others go through Python, value by value.
 _SHARED: Final = frozenset("YmdHMS")
 _MICROSECOND: Final = pl.Datetime("us")
+
+
+def is_compiled(form: str) -> bool:
+    """Whether timestamps and dates of this form are read by expressions."""
+    directives = set(re.findall("%(.)", form))
+    shared = {"Y", "m", "d"} <= directives <= _SHARED
+    return form == "default" or form in _ISO_FORMATS or shared
 
 
 def read_dates(form: str, text: pl.Series) -> pl.Series:
@@ -48,15 +60,20 @@ def read_dates(form: str, text: pl.Series) -> pl.Series:
     return days.set(days.cast(_MICROSECOND) != moments, None)
 
 
-def read_datetimes(form: str, text: pl.Series, timezone: str) -> tuple[pl.Series, pl.Series]:
+def read_datetimes(
+    form: str, text: pl.Series, timezone: str, *, exact: bool = False
+) -> tuple[pl.Series, pl.Series]:
     """Datetime("us") in local time without zone, and where digits of a second were left out.
 
     A form of the ISO 8601 family accepts the whole family: space or ``T``, seconds and their
     fraction or none, an offset or none, a date alone. Fractions are kept to the microsecond where
     the form has them, else to the second; the second Series (Boolean) tells where that cut digits
-    other than zero.
+    other than zero. If ``exact``, each form accepts itself alone, and ``default`` is the dateTime
+    of XML Schema.
     """
-    if form not in _ISO_FORMATS:
+    if exact and form == "default":
+        text = text.set(~text.str.contains(_STANDARD), None)
+    elif exact or form not in _ISO_FORMATS:
         whole = pl.Series(text.name, [False], dtype=pl.Boolean).new_from_index(0, text.len())
         return _read_form(form, text, timezone), whole
     keep = 6 if form == "default" or "%f" in form else 0
@@ -103,9 +120,9 @@ def _is_cut(keep: int) -> pl.Expr:
 
 def _read_form(form: str, text: pl.Series, timezone: str) -> pl.Series:
     """Datetime("us") of any strptime form; a value counts if it is written as the form writes."""
-    directives = re.findall("%(.)", form)
-    if directives and set(directives) <= _SHARED and {"Y", "m", "d"} <= set(directives):
-        if set(directives) <= set("Ymd"):
+    directives = set(re.findall("%(.)", form))
+    if {"Y", "m", "d"} <= directives <= _SHARED:
+        if directives <= set("Ymd"):
             moments = text.str.to_date(form, strict=False).cast(_MICROSECOND)
         else:
             moments = text.str.to_datetime(form, strict=False, time_unit="us")
@@ -120,11 +137,20 @@ def _python(form: str, value: str, timezone: str) -> datetime | None:
         moment = datetime.strptime(value, form)  # noqa: DTZ007 (local time has no zone)
     except ValueError:
         return None
-    if moment.strftime(form).casefold() != value.casefold() and moment.tzinfo is None:
+    padded = form.replace("%Y", f"{moment.year:04}")  # not every C library pads years
+    if moment.strftime(padded).casefold() != value.casefold() and moment.tzinfo is None:
         return None
-    if moment.tzinfo is None:
+    return local(moment, timezone)
+
+
+def local(moment: datetime | None, timezone: str) -> datetime | None:
+    """A moment in local time without zone; one without zone is local already."""
+    if moment is None or moment.tzinfo is None:
         return moment
-    return moment.astimezone(ZoneInfo(timezone)).replace(tzinfo=None)
+    try:
+        return moment.astimezone(ZoneInfo(timezone)).replace(tzinfo=None)
+    except (OverflowError, ValueError):  # beyond the years 1 to 9999, or an offset of days
+        return None
 
 
 def _within_calendar(days: pl.Series) -> pl.Series:

@@ -153,3 +153,16 @@ def test_private_folders_are_found_behind_links(tmp_path: Path) -> None:
 def test_settings_do_not_change() -> None:
     with pytest.raises(dataclasses.FrozenInstanceError):
         Settings().jobs = 2  # type: ignore[misc]
+
+
+def test_dialects_are_files_seen_from_where_they_are_named(tmp_path: Path) -> None:
+    inner = tmp_path / "conf"
+    inner.mkdir()
+    file = write(inner, 'dialects = ["a.toml", "b.toml"]\n')
+    assert load({}, {}, file).dialects == (inner / "a.toml", inner / "b.toml")
+    assert load({}, {"EPC_RELEASE_DIALECTS": "x.toml\ny.toml"}, file).dialects == (
+        Path("x.toml"),
+        Path("y.toml"),
+    )
+    assert load({"dialects": (Path("z.toml"),)}, {}, file).dialects == (Path("z.toml"),)
+    assert "--dialect: " in str(refused("E102", {"dialects": ("s3://b/d.toml",)}, {}))

@@ -139,7 +139,7 @@ def test_synth_is_asked_for_what_was_said(
     out, options = calls["synth"]
     assert (out, options["rows"], options["seed"]) == (Path("x"), 5, 1)
     assert (options["dialect"], options["format"], options["tables"]) == (
-        "register",
+        None,
         "csv.gz",
         ("t",),
     )

@@ -1,0 +1,86 @@
+"""``check``: what is wrong with a file, told to whoever provides it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from epc_release.errors import ReleaseError
+from epc_release.release import values
+from epc_release.release.cli.output import as_json, result
+
+
+@click.command(
+    short_help="Any CSV or Parquet against any Table Schema.",
+    epilog="Next: mend the rows that the report names; then epc-release plan --source PATH",
+)
+@click.argument("paths", metavar="PATH...", nargs=-1, required=True)
+@click.option(
+    "--schema",
+    type=click.Path(path_type=Path),
+    required=True,
+    metavar="FILE",
+    help="A Table Schema (v1 or v2), or a data package: then a file is checked as the resource that"
+    " has its name, and foreign keys between them are checked.",
+)
+@click.option("--encoding", metavar="NAME", help="Of CSVs that are not UTF-8.")
+@click.option(
+    "--memory",
+    default="1536MiB",
+    show_default=True,
+    metavar="SIZE",
+    help="What all processes together stay below, whatever the number of rows.",
+)
+@click.option(
+    "--jobs",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Worker processes.  [default: 1 for small files, else all cores]",
+)
+@click.option(
+    "--work",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    metavar="DIR",
+    help="Where a private folder for unpacked chunks and fingerprints of keys is made, and removed."
+    "  [default: the system's temporary folder]",
+)
+@click.option("--json", "json_output", is_flag=True, help="Print the result as JSON.")
+def check(
+    paths: tuple[str, ...],
+    schema: Path,
+    encoding: str | None,
+    memory: str,
+    jobs: int | None,
+    work: Path | None,
+    json_output: bool,
+) -> None:
+    """Check files, folders, globs, zips and S3 URIs against a Table Schema; issues as data.
+
+    Reads everything once, in bounded memory. The report says what, where (file and physical line),
+    how many and how to mend it; of each code and field at most ten places. No value of the data is
+    ever printed. All rows that share a key are errors, the first as well.
+
+    Exit code 0: no errors (there may be warnings); 3: errors; 2: a file, its encoding or the schema
+    cannot be read.
+
+    \b
+    Examples:
+      epc-release check returns/ --schema brownfield-land.schema.json
+      epc-release check certificates.csv --schema certificates.schema.json --json
+    """
+    from epc_release.release import progress
+    from epc_release.release.check import Request
+    from epc_release.release.check import check as run
+
+    try:
+        limit = values.size(memory)
+    except ValueError as error:
+        raise ReleaseError("E102", where="--memory", problem=error) from error
+    request = Request(paths, schema, encoding, limit, jobs, work)
+    report = run(request, progress.start())
+    if json_output:
+        as_json(report.as_dict())
+    else:
+        result(str(report))
+    report.check()
