@@ -28,6 +28,8 @@ RESULTS = ROOT / "docs" / "benchmarks"
 PROGRAM = [sys.executable, "-m", "epc_release.release.cli"]
 PEER = [sys.executable, str(ROOT / "scripts" / "bench_peers" / "duckdb_build.py")]
 TABLE = "domestic-certificates"
+CHECK = {"memory": "1GiB", "jobs": "1"}  # limits of a check where none are given
+WITH_ERRORS = 3  # its exit code: a synthetic file has some of everything
 MIB = 1024**2
 
 
@@ -82,16 +84,40 @@ def memory(arguments: argparse.Namespace) -> None:
 
 
 def check(arguments: argparse.Namespace) -> None:
-    """``check``: a file of certificates beside frictionless, and memory by number of keys."""
+    """``check``: ours and frictionless in turn, on the same file of certificates and schema."""
     source = extract(arguments.at, arguments.rows)
+    schema = bench_check.write_schema(arguments.at)
+    limits = [f"--{name}={getattr(arguments, name) or value}" for name, value in CHECK.items()]
+    commands = {
+        "epc-release": [*bench_check.OURS, str(source), "--schema", str(schema), *limits],
+        "frictionless": [*bench_check.PEER, str(source), str(schema)],
+    }
     warm(source)
-    speed = bench_check.speeds(
-        arguments.at, source, arguments.rows, arguments.slice, arguments.runs
-    )
-    speed["ratios"] = spread(speed["ratios"])
-    print(f"ratio epc-release / frictionless: {speed['ratios']}")
-    figures = bench_check.memory(arguments.at, arguments.keys, arguments.memory or "1536MiB")
-    save("check", {"speed": speed, "memory": figures})
+    runs: dict[str, list[dict[str, float]]] = {name: [] for name in commands}
+    for number in range(arguments.runs):
+        for name, command in commands.items():
+            found = measure.run(command, environment(arguments.at), accept=(0, WITH_ERRORS))
+            speed = round(arguments.rows / found.cpu)
+            runs[name].append({**asdict(found), "rows_per_cpu_second": speed})
+            tell(f"{name} {number + 1}", asdict(found), f"{speed:,} rows per CPU second")
+    key = "rows_per_cpu_second"
+    ratios = spread([a[key] / b[key] for a, b in zip(*runs.values(), strict=True)])
+    print(f"rows per CPU second, epc-release / frictionless: {ratios}")
+    save("check", {"rows": arguments.rows, "runs": runs, "ratios": ratios})
+
+
+def keys(arguments: argparse.Namespace) -> None:
+    """``keys``: the peak of a check of so many unique keys, of which one stands twice."""
+    figures: dict[str, dict[str, float]] = {}
+    for rows in arguments.rows:
+        source, schema = bench_check.write_keys(arguments.at, rows)
+        limits = [f"--{name}={getattr(arguments, name) or value}" for name, value in CHECK.items()]
+        command = [*bench_check.OURS, str(source), "--schema", str(schema), *limits]
+        found = measure.run(command, environment(arguments.at), accept=(WITH_ERRORS,))
+        figures[str(rows)] = asdict(found)
+        tell(f"{rows} keys", asdict(found))
+        source.unlink()
+    save("keys", {"limits": limits, "runs": figures})
 
 
 def extract(at: Path, rows: int) -> Path:
@@ -144,10 +170,11 @@ def spread(values: list[float]) -> dict[str, float]:
     }
 
 
-def tell(name: str, figures: dict[str, float]) -> None:
+def tell(name: str, figures: dict[str, float], more: str = "") -> None:
+    output = f"output {figures['output'] / MIB:6.0f} MiB" if "output" in figures else ""
     print(
         f"{name:>16}: {figures['cpu']:7.1f} CPU s  {figures['wall']:7.1f} s"
-        f"  peak {figures['peak'] / MIB:6.0f} MiB  output {figures['output'] / MIB:6.0f} MiB",
+        f"  peak {figures['peak'] / MIB:6.0f} MiB  {output}{more}",
         flush=True,
     )
 
@@ -168,7 +195,8 @@ def save(name: str, result: dict[str, object]) -> None:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="scripts/bench", description=__doc__)
     commands = parser.add_subparsers(required=True)
-    for run, name in ((compare, "build"), (memory, "memory"), (check, "check")):
+    runs = ((compare, "build"), (memory, "memory"), (check, "check"), (keys, "keys"))
+    for run, name in runs:
         command = commands.add_parser(name, help=run.__doc__)
         command.set_defaults(run=run)
         command.add_argument("--at", type=Path, default=ROOT / "bench-output", metavar="DIR")
@@ -178,10 +206,10 @@ def _arguments() -> argparse.Namespace:
             command.add_argument("--rows", type=int, default=1_000_000)
             command.add_argument("--runs", type=int, default=3)
         elif run is check:
-            command.add_argument("--rows", type=int, default=1_000_000)
-            command.add_argument("--slice", type=int, default=20_000, help="of frictionless")
+            command.add_argument("--rows", type=int, default=200_000)
             command.add_argument("--runs", type=int, default=3)
-            command.add_argument("--keys", type=int, nargs="*", default=[1_000_000, 5_000_000])
+        elif run is keys:
+            command.add_argument("--rows", type=int, nargs="+", default=[3_000_000, 30_000_000])
         else:
             command.add_argument("--rows", type=int, nargs="+", default=[100_000, 1_000_000])
             command.add_argument("--keep", action="store_true", help="keep the extracts")

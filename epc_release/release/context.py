@@ -6,7 +6,6 @@ takes that from its own environment.
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -27,6 +26,7 @@ from epc_release.anonymise.keys import Keyring
 from epc_release.anonymise.policy import Policy
 from epc_release.anonymise.screen import Bound, ScreenContext, bind
 from epc_release.anonymise.sites import read_sites
+from epc_release.release.saved import load, save
 from epc_release.schemas.register import HeaderMatch, Register, Table, TableDialect
 from epc_release.schemas.table import TableSchema
 
@@ -162,18 +162,13 @@ def bind_header(
 
 def save_job(job: Job) -> Path:
     """Write the job where tasks find it."""
-    path = job.work / "job.pickle"
-    path.write_bytes(pickle.dumps(job))
-    return path
+    return save(job, job.work)
 
 
 @lru_cache(maxsize=2)
 def load_context(path: Path) -> Context:
     """The context of a job, loaded once in each process."""
-    job = pickle.loads(path.read_bytes())  # noqa: S301 - our own, in a folder of mode 0700
-    if not isinstance(job, Job):
-        raise TypeError(f"{path} is not a job")
-    return Context(job)
+    return Context(load(path, Job))
 
 
 def columns_to_read(context: Context, match: HeaderMatch) -> tuple[str, ...]:

@@ -6,7 +6,6 @@ import re
 from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import urlsplit
-from zoneinfo import ZoneInfo
 
 RELEASE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([KMGT]i?)?B?", re.IGNORECASE)
@@ -47,11 +46,6 @@ def release_id(value: object) -> str:
             "beginning with a letter or digit"
         )
     return text
-
-
-def default_release_id(cutoff: datetime) -> str:
-    """The cut-off's date in Europe/London, ``YYYY-MM-DD``."""
-    return cutoff.astimezone(ZoneInfo("Europe/London")).date().isoformat()
 
 
 def is_uri(text: str) -> bool:

@@ -28,8 +28,23 @@ def workspace(settings: Settings) -> Iterator[Path]:
     private_folder(base)
     if settings.work is None:
         settings.state.chmod(0o700)
-    _remove_abandoned(base)
-    descriptor, name = tempfile.mkstemp(prefix=PREFIX, suffix=".lock", dir=base)
+    try:
+        with temporary(base, PREFIX) as folder:
+            yield folder
+    finally:
+        if settings.work is None:
+            with suppress(OSError):  # another build's folder is in it
+                base.rmdir()
+
+
+@contextmanager
+def temporary(base: Path, prefix: str) -> Iterator[Path]:
+    """A private folder in ``base``, removed at the end; so is what a killed process left there.
+
+    ``prefix`` tells the folders of one kind of work from all others in ``base``.
+    """
+    _remove_abandoned(base, prefix)
+    descriptor, name = tempfile.mkstemp(prefix=prefix, suffix=".lock", dir=base)
     os.close(descriptor)
     lock = Path(name)
     folder = lock.with_suffix("")
@@ -40,9 +55,6 @@ def workspace(settings: Settings) -> Iterator[Path]:
     finally:
         shutil.rmtree(folder, ignore_errors=True)
         lock.unlink(missing_ok=True)
-        if settings.work is None:
-            with suppress(OSError):  # another build's folder is in it
-                base.rmdir()
 
 
 def refuse_nesting(settings: Settings) -> None:
@@ -54,9 +66,10 @@ def refuse_nesting(settings: Settings) -> None:
             raise ReleaseError("E306", place=name, path=place, out=settings.out)
 
 
-def _remove_abandoned(base: Path) -> None:
-    for lock in base.glob(f"{PREFIX}*.lock"):
-        with suppress(FileNotFoundError), held(lock) as abandoned:  # gone: another build was faster
+def _remove_abandoned(base: Path, prefix: str) -> None:
+    for lock in base.glob(f"{prefix}*.lock"):
+        # gone: another process was faster; not permitted: another user's
+        with suppress(FileNotFoundError, PermissionError), held(lock) as abandoned:
             if abandoned:
                 shutil.rmtree(lock.with_suffix(""), ignore_errors=True)
                 lock.unlink(missing_ok=True)

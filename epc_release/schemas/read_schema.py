@@ -17,7 +17,7 @@ def read_schema(source: Path | str | Mapping[str, Any]) -> TableSchema:
 
     Types, formats and constraints are the compiler's to judge (E130 to E137).
     """
-    label = "the schema" if isinstance(source, Mapping) else Path(source).name
+    label = "the schema" if isinstance(source, Mapping) else Path(source).name or str(source)
     descriptor = source if isinstance(source, Mapping) else _json(Path(source), label)
     for problem in _problems(descriptor):
         raise ReleaseError("E134", file=label, problem=problem)
@@ -29,7 +29,7 @@ def _json(path: Path, label: str) -> Any:
         return json.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise ReleaseError("E134", file=label, problem="it cannot be read") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ReleaseError("E134", file=label, problem=f"it is no JSON: {error}") from error
 
 

@@ -33,13 +33,18 @@ def read(path: Path) -> list[dict[str, str]]:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_file_is_read_as_expected(shared_data: Path, name: str) -> None:
+def test_a_file_is_read_as_expected(shared_data: Path, tmp_path: Path, name: str) -> None:
     folder = shared_data / "csv-spectrum"
     expected = json.loads((folder / "expected" / f"{name}.json").read_text(encoding="utf-8"))
     if name == "location_coordinates":
         # its JSON is of another record: one object, with another telephone number
         expected = [{**expected, "Contact Phone Number": "2095257564"}]
-    assert read(folder / f"{name}.csv") == expected
+    text = (folder / f"{name}.csv").read_bytes()
+    if name.endswith("_crlf"):  # a file that has lost what it is named after gets it back
+        text = text.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
+    file = tmp_path / f"{name}.csv"
+    file.write_bytes(text)
+    assert read(file) == expected
 
 
 def test_there_are_no_other_files(shared_data: Path) -> None:

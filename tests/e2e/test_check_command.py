@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -82,3 +85,44 @@ def test_a_wrong_schema_is_told(capsys: pytest.CaptureFixture[str]) -> None:
     Path("schema.json").write_text("{}", encoding="utf-8")
     assert check("a.csv") == 2
     assert "schema-error" in capsys.readouterr().out
+
+
+def begun(jobs: str) -> subprocess.Popen[bytes]:
+    """A check of many keys in a process of its own, once it has written the first of them."""
+    Path("work").mkdir()
+    with Path("a.csv").open("w", encoding="ascii") as file:
+        file.write("id,note\n")
+        file.writelines(f"{number},abc\n" for number in range(2_000_000))
+    options = ["--schema", "schema.json", "--work", "work", "--memory", "256MiB", "--jobs", jobs]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "epc_release.release.cli", "check", "a.csv", *options],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+    )
+    until = time.monotonic() + 60
+    while not any(Path("work").glob("*/*.prints")):
+        assert process.poll() is None
+        assert time.monotonic() < until
+        time.sleep(0.002)
+    return process
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="kills as POSIX does")
+@pytest.mark.parametrize("jobs", ["1", "2"])
+def test_what_a_killed_check_leaves_the_next_one_removes(jobs: str) -> None:
+    process = begun(jobs)
+    process.kill()
+    process.communicate(timeout=60)
+    assert any(Path("work").glob("*/*.prints"))
+    Path("a.csv").write_text("id,note\n1,a\n", encoding="utf-8")
+    assert check("a.csv") == 0  # which looks whether anything is left
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals as POSIX has them")
+def test_an_interrupted_check_leaves_nothing() -> None:
+    process = begun("2")
+    process.terminate()
+    _, told = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert b"Traceback" not in told
+    assert not any(Path("work").iterdir())

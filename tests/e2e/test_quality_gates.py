@@ -77,7 +77,9 @@ def test_shares_stop_a_build_and_are_accepted_once(
     assert "rejected" in message
     assert "total_floor_area" in message
     assert not (tmp_path / "out").exists()
-    assert not (tmp_path / "state" / "r1").exists()
+    (kept,) = (tmp_path / "state" / "r1").iterdir()  # what was rejected, to be looked at
+    assert kept.name == "stopped"
+    assert str(kept / "quarantine") in message
     assert "type-number" in stopped(make, source, "r1", accept=("rejected",), reason="x")
 
     both = {"accept": ("rejected", "type-number"), "reason": "the register was mended by hand"}
@@ -195,8 +197,18 @@ def test_a_de_identified_release_tells_no_small_count(
 def test_the_log_and_the_dictionary_agree_with_the_rows(
     extract: Callable[..., Path], make: Build, tmp_path: Path
 ) -> None:
+    odd = {
+        "heating_cost_current": "-12.5",
+        "current_energy_efficiency": "104",
+        "inspection_date": "1899-12-30",
+        "address2": "=1+1",
+    }
+
     def crowded(rows: Rows) -> Rows:
-        return [{**row, "uprn": "77"} if n < 31 else row for n, row in enumerate(rows)]
+        many = [{**row, "uprn": "77"} if n < 40 else row for n, row in enumerate(rows)]
+        wrong = [{**row, **odd} if n % 50 == 0 else row for n, row in enumerate(many)]
+        late = {"inspection_date": "2031-01-01"}
+        return [{**row, **late} if n % 50 == 1 else row for n, row in enumerate(wrong)]
 
     report = make(changed(extract(), tmp_path / "many", crowded), "a1")
     rows = pl.read_parquet(report.path / "parquet" / TABLE, hive_partitioning=False)
@@ -209,12 +221,19 @@ def test_the_log_and_the_dictionary_agree_with_the_rows(
     def counted(frame: pl.DataFrame) -> dict[Any, int]:
         return dict(frame.group_by("local_authority").len().iter_rows())
 
-    late = rows.filter(pl.col("lodgement_date") < pl.col("inspection_date"))
-    assert told("lodgement_date", "out-of-order") == counted(late)
-    crowd = rows.filter(pl.len().over("uprn") > 30, pl.col("uprn").is_not_null())
-    assert told("uprn", "many-of-unit") == counted(crowd)
-    cold = rows.filter(pl.col("current_energy_efficiency") < 1)
-    assert told("current_energy_efficiency", "warn-minimum") == counted(cold)
+    of = pl.col
+    expected = {
+        ("uprn", "many-of-unit"): (pl.len().over("uprn") > 30) & of("uprn").is_not_null(),
+        ("heating_cost_current", "warn-minimum"): of("heating_cost_current") < 0,
+        ("current_energy_efficiency", "warn-maximum"): of("current_energy_efficiency") > 100,
+        ("inspection_date", "warn-minimum"): of("inspection_date").dt.year() < 2005,
+        ("lodgement_date", "out-of-order"): of("lodgement_date") < of("inspection_date"),
+        ("address2", "formula-like"): of("address2").str.contains(r"^[=+\-@]"),
+    }
+    for (column, code), wrong in expected.items():
+        found = rows.filter(wrong)
+        assert told(column, code) == counted(found), (column, code)
+        assert found.height > 0
 
     dictionary = pl.read_csv(report.path / "dictionary.csv", infer_schema=False)
     assert dictionary["name"].to_list() == rows.columns

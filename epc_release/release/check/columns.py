@@ -1,7 +1,7 @@
 """One column of a chunk against its field: which rows break which rule.
 
-Grain: one entry per row of the chunk's table. Text is judged once for each distinct value and, where
-several columns have the same rules, once for all of them.
+Grain: one entry per row of the chunk's table. Text is judged once for each distinct value and,
+where several columns have the same rules, once for all of them.
 """
 
 from __future__ import annotations
@@ -42,8 +42,9 @@ class Found:
 class Judged:
     """A column that has been looked at.
 
-    ``missing`` (Boolean per row) is None where every row has a value. ``values`` are typed, null
-    where missing or no value of the field; per row, or per distinct text with each row's ``places``.
+    ``missing`` (Boolean per row) is None where every row has a value. ``values`` are typed, before
+    constraints, null where missing or no value of the field; per row, or per distinct text with
+    each row's ``places``.
     """
 
     field: Field
@@ -72,13 +73,14 @@ class Text:
 
     @classmethod
     def of(cls, column: pa.ChunkedArray[Any]) -> Text:
-        """From text or a dictionary of text, in one piece."""
+        """From text or a dictionary of text."""
         array: Any = column.combine_chunks()
         if not pa.types.is_dictionary(array.type):
             return cls(pl.Series(array, dtype=pl.String))
         texts, codes = pl.Series(array.dictionary, dtype=pl.String), array.indices
         if codes.null_count:
-            texts, codes = texts.append(pl.Series([None])), codes.fill_null(len(texts))
+            codes = codes.fill_null(texts.len())
+            texts = pl.concat([texts, pl.Series(texts.name, [None], dtype=pl.String)])
         return cls(texts, pl.Series(codes).to_numpy())  # pyarrow would import pandas
 
     def rows(self, at: pl.Series) -> Rows:
@@ -86,6 +88,7 @@ class Text:
         return np.flatnonzero(self.spread(at))
 
     def spread(self, at: pl.Series) -> Mask:
+        """What holds for the texts (Boolean), for each row."""
         mask = at.to_numpy()
         return mask if self.places is None else mask[self.places]
 
@@ -105,14 +108,14 @@ def judge_texts(schema: TableSchema, columns: Mapping[str, Text]) -> dict[str, J
             place = slice(start, start + text.len())
             start += text.len()
             absent = columns[name].spread(parsed.missing[place]) if any_missing else None
-            found = tuple(
+            found = (
                 Found(code, severity, name, columns[name].rows(at[place]))
                 for code, severity, at in codes
                 if at[place].any()
             )
             judged[name] = Judged(
                 field=schema.by_name[name],
-                values=parsed.values[place],
+                values=parsed.read[place],
                 missing=absent if absent is not None and absent.any() else None,
                 found=tuple(one for one in found if len(one.rows)),
                 places=columns[name].places,
@@ -141,11 +144,5 @@ def _rules(descriptor: str) -> str:
 
 def _codes(parsed: Parsed) -> Iterator[tuple[str, Severity, pl.Series]]:
     """Code, severity and which texts have it, for each code that was found."""
-    for problem in parsed.problem.unique().sort():
-        if problem:
-            yield PROBLEMS[problem - 1], "error", parsed.problem == problem
-    if parsed.warning.max():
-        for bit, code in enumerate(WARNINGS):
-            at = (parsed.warning // 2**bit) % 2 == 1
-            if at.any():
-                yield code, "warning", at
+    for severity, position, at in parsed.findings():
+        yield (PROBLEMS if severity == "error" else WARNINGS)[position], severity, at

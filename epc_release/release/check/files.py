@@ -8,18 +8,18 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import PurePosixPath
 
 from epc_release.errors import ReleaseError
 from epc_release.release.check.targets import Target
 from epc_release.release.source import archive, detect, parquet
+from epc_release.release.source.discover import BESIDE, GZIP_RATIO, distinct
 from epc_release.release.source.find import Candidate, candidates, plain_spec
 from epc_release.release.source.headline import csv_header
 from epc_release.release.source.location import Location, head
 from epc_release.release.source.model import LIMITS, CsvShape, Kind, Member, Part
-from epc_release.schemas.checks import match_fields
 from epc_release.schemas.register import HeaderMatch, TableDialect
 
-GZIP_RATIO = 8  # about, of CSV to its gzip
 EXTRA = "\0"  # begins our names of the columns that the schema does not have
 
 
@@ -55,8 +55,8 @@ def list_files(paths: Sequence[str], targets: Sequence[Target], encoding: str | 
     (no such encoding); whatever else is wrong is noted.
     """
     walk = _Walk(targets, detect.known_encoding(encoding))
-    for path in paths:
-        walk.path(path)
+    for candidate in walk.candidates(paths):
+        walk.file(candidate)
     walk.listing.parts.sort(key=lambda part: (part.name, part.location.key))
     return walk.listing
 
@@ -66,30 +66,31 @@ class _Walk:
         self.targets = targets
         self.encoding = encoding
         self.listing = Listing()
-        self.seen: set[str] = set()
 
-    def path(self, path: str) -> None:
-        try:
-            found = candidates(plain_spec(path))
-        except ReleaseError as error:
-            if error.problem.code == "E106":
-                raise
-            self.listing.unread.append(Unread(path, error))
-            return
-        for candidate in found:
-            location = candidate.location
-            known = candidate.given or detect.kind_by_name(candidate.name) is not None
-            if location is None or not known:
-                why = candidate.why or "not a CSV, CSV.gz, zip or Parquet file"
-                self.listing.ignored.append((candidate.name, why))
-            elif location.key in self.seen:
-                self.listing.ignored.append((candidate.name, "given twice"))
-            else:
-                self.seen.add(location.key)
-                with self.listing.reading(candidate.name):
-                    self._file(candidate, location)
+    def candidates(self, paths: Sequence[str]) -> list[Candidate]:
+        """All files, each once; what a password was given for ends everything."""
+        found: list[Candidate] = []
+        for path in paths:
+            try:
+                found += candidates(plain_spec(path))
+            except ReleaseError as error:
+                if error.problem.code == "E106":
+                    raise
+                self.listing.unread.append(Unread(path, error))
+        kept, left = distinct(found)
+        self.listing.ignored += left
+        return kept
 
-    def _file(self, candidate: Candidate, location: Location) -> None:
+    def file(self, candidate: Candidate) -> None:
+        name, location = candidate.name, candidate.location
+        why = None if candidate.given else _left(name)
+        if why is not None:
+            self.listing.ignored.append((name, why))
+        elif location is not None:
+            with self.listing.reading(name):
+                self._tables(candidate, location)
+
+    def _tables(self, candidate: Candidate, location: Location) -> None:
         name = candidate.name
         kind = detect.kind_by_content(name, head(location, name, 4))
         if kind == "parquet":
@@ -133,6 +134,8 @@ class _Walk:
                 raise ReleaseError("E261", file=name)
             self.listing.ignored.append((name, "no table of the data package"))
             return
+        if target.spelling is not None and shape is not None and not target.spelling.dialect.headed:
+            shape, header = shape.headless(), target.spelling.dialect.header
         part = Part(
             name=name,
             file=candidate.name,
@@ -149,12 +152,22 @@ class _Walk:
         self.listing.parts.append(part)
 
 
+def _left(name: str) -> str | None:
+    """Why a file that was found, not named, is not looked at; None where it is."""
+    base = PurePosixPath(name).name.lower()
+    known = detect.kind_by_name(base) is not None
+    return BESIDE.get(base, None if known else "not a CSV, CSV.gz, zip or Parquet file")
+
+
 def _columns(target: Target, header: Sequence[str]) -> HeaderMatch:
-    """Each column by its field's name; extra ones, and those that repeat a name, by position."""
+    """Each column by its field's name; extra ones, and those that repeat a name, by position.
+
+    None is one that a dialect knows and does not take on.
+    """
     names: list[str | None] = []
-    for position, found in enumerate(match_fields(target.schema, header).fields):
-        known = found is not None and found.name not in names
-        names.append(found.name if found is not None and known else f"{EXTRA}{position}")
+    for position, name in enumerate(target.names(header)):
+        known = name is None or (name in target.schema.by_name and name not in names)
+        names.append(name if known else f"{EXTRA}{position}")
     dialect = TableDialect(
         dialect="schema",
         table=target.name,

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
 from epc_release.release.check.targets import Target
+from epc_release.release.saved import load
 from epc_release.schemas.checks import KeyCheck, table_keys
+from epc_release.schemas.types import DTYPES
 
 
 @dataclass(frozen=True)
@@ -76,14 +77,15 @@ def plan_keys(targets: Sequence[Target], present: Sequence[str]) -> KeyPlan:
     for target in targets:
         if target.name not in present:
             continue
-        rules.append(KeyRule(target.name, "duplicate-row", (), place(target.name, ())))
+        if not target.schema.primary_key:  # with one, a repeated row is a repeated key
+            rules.append(KeyRule(target.name, "duplicate-row", (), place(target.name, ())))
         for key in table_keys(target.schema):
             if key.kind != "foreign":
                 own = place(target.name, key.columns)
                 rules.append(KeyRule(target.name, key.code, key.columns, own))
                 continue
             other = key.resource or target.name
-            why = _why_unchecked(key, other, targets, present)
+            why = _why_unchecked(key, target, other, targets, present)
             if why:
                 unchecked.append(why)
                 continue
@@ -94,7 +96,7 @@ def plan_keys(targets: Sequence[Target], present: Sequence[str]) -> KeyPlan:
 
 
 def _why_unchecked(
-    key: KeyCheck, other: str, targets: Sequence[Target], present: Sequence[str]
+    key: KeyCheck, own: Target, other: str, targets: Sequence[Target], present: Sequence[str]
 ) -> str:
     """Why a foreign key cannot be checked; empty where it can."""
     columns = ", ".join(key.columns)
@@ -103,20 +105,16 @@ def _why_unchecked(
         return f"foreign key of {columns}: no file of {other or 'the table'} is given"
     if not set(key.reference) <= set(target.schema.names):
         return f"foreign key of {columns}: {other} has no {', '.join(key.reference)}"
+    if _types(own, key.columns) != _types(target, key.reference):
+        return f"foreign key of {columns}: {other} has other types there"
     return ""
 
 
-def save_job(job: Job) -> Path:
-    """Write the job where tasks find it."""
-    path = job.work / "job.pickle"
-    path.write_bytes(pickle.dumps(job))
-    return path
+def _types(target: Target, columns: Sequence[str]) -> list[object]:
+    return [DTYPES[target.schema.by_name[name].type] for name in columns]
 
 
 @lru_cache(maxsize=2)
 def load_job(path: Path) -> Job:
     """The job, loaded once in each process."""
-    job = pickle.loads(path.read_bytes())  # noqa: S301 - our own, in a folder of mode 0700
-    if not isinstance(job, Job):
-        raise TypeError(f"{path} is not a job")
-    return job
+    return load(path, Job)

@@ -20,16 +20,13 @@ class Lines:
     """
 
     def __init__(self, chunk: Chunk, raw: RawTable, data: bytes | None) -> None:
-        self._chunk = chunk
-        self._data = data
-        self._rows = raw.rows
-        # the i-th ragged record has record - i good ones before it
-        self._gaps = np.array([one.record - i for i, one in enumerate(raw.ragged)], np.int64)
+        self._data = data or b""
+        self._raw = raw
+        self._delimiter = chunk.part.csv.delimiter.encode() if chunk.part.csv else b","
 
     def of_rows(self, rows: Positions) -> Positions:
         """Of these rows of the table."""
-        records = rows + np.searchsorted(self._gaps, rows, side="right")
-        return self.of_records(records)
+        return self.of_records(self._raw.record_numbers(rows))
 
     def of_records(self, records: Positions) -> Positions:
         """Of these records of the chunk, ragged ones counted."""
@@ -41,20 +38,15 @@ class Lines:
         if not self._data:
             return True
         ends = self._data.endswith((b"\n", b"\r"))
-        return cut.count_lines(self._data) + (not ends) == self._rows
+        return cut.count_lines(self._data) + (not ends) == self._raw.rows
 
     @cached_property
     def blank(self) -> Positions:
         """Blank lines between records."""
-        if self.plain or self._data is None:
+        if self.plain:
             return np.empty(0, np.int64)
         return cut.blank_lines(self._data, self._delimiter)
 
     @cached_property
     def _found(self) -> Positions:
-        return cut.records(self._data or b"", self._delimiter).lines
-
-    @property
-    def _delimiter(self) -> bytes:
-        shape = self._chunk.part.csv
-        return shape.delimiter.encode() if shape else b","
+        return cut.records(self._data, self._delimiter).lines

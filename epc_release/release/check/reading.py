@@ -22,8 +22,10 @@ def read(chunk: Chunk, schema: TableSchema) -> tuple[RawTable, bytes | None]:
     nothing but speed depends on it.
     """
     if chunk.part.kind == "parquet":
-        stored = parquet.read_typed(chunk, list(chunk.part.header))
-        return RawTable(stored.rename_columns([str(n) for n in chunk.part.match.columns])), None
+        names = zip(chunk.part.header, chunk.part.match.columns, strict=True)
+        ours = {stored: our for stored, our in names if our is not None}
+        table = parquet.read_typed(chunk, list(ours))
+        return RawTable(table.rename_columns(list(ours.values()))), None
     data = csv.read_bytes(chunk)
     if not csv.has_records(data):
         return RawTable(pa.table({})), data

@@ -6,7 +6,7 @@ record.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,8 +14,9 @@ from epc_release.errors import ReleaseError
 from epc_release.release.check.codes import codes
 from epc_release.schemas.checks import Fallback, Severity
 
-_WIDTH = 96
 _FILES_SHOWN = 3
+_NOTES_SHOWN = 10
+_COUNTS_SHOWN = 100
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,7 @@ class Count:
 
 @dataclass(frozen=True)
 class FileFacts:
-    """A file that was checked. ``complete`` is False where it could not be read to its end."""
+    """A file: ``complete`` is False where it could not be read to its end, or not at all."""
 
     file: str
     table: str
@@ -108,23 +109,41 @@ class CheckReport:
         return "\n".join(self._lines())
 
     def _lines(self) -> Iterator[str]:
-        tables = f"{len(self.files)} file" + "s" * (len(self.files) != 1)
         errors, warnings = self.total("error"), self.total("warning")
-        verdict = f"{errors:,} errors, {warnings:,} warnings" if errors or warnings else "no issues"
-        yield f"{tables}, {self.rows:,} rows: {verdict}"
+        verdict = f"{_many(errors, 'error')}, {_many(warnings, 'warning')}"
+        issues = verdict if errors or warnings else "no issues"
+        yield f"{_many(len(self.files), 'file')}, {_many(self.rows, 'row')}: {issues}"
+        yield from _notes("Not read to the end", [str(error) for _, error in self.stopped])
         for severity, heading in (("error", "Errors"), ("warning", "Warnings")):
             counts = [count for count in self.counts if count.severity == severity]
             if counts:
                 yield f"\n{heading}"
-            for count in counts:
+            for count in counts[:_COUNTS_SHOWN]:
                 yield from _paragraph(count)
-        for heading, notes in (
-            ("Left out", [f"{file}: {why}" for file, why in self.ignored]),
-            ("Not checked", list(self.unchecked)),
-        ):
-            if notes:
-                yield f"\n{heading}"
-                yield from (f"  {note}" for note in notes)
+            if len(counts) > _COUNTS_SHOWN:
+                yield f"  and {len(counts) - _COUNTS_SHOWN:,} more kinds; --json tells them all"
+        yield from _notes("Left out", [f"{file}: {why}" for file, why in self.ignored])
+        yield from _notes("Not checked", list(self.unchecked))
+        slow = [_slow(table, one) for table, one in self.fallbacks]
+        yield from _notes("Checked one distinct value at a time, which is slower", slow)
+
+
+def _many(number: int, what: str) -> str:
+    return f"{number:,} {what}{'s' * (number != 1)}"
+
+
+def _notes(heading: str, notes: Sequence[str]) -> Iterator[str]:
+    """A list under its heading, the first few of them; nothing where there is none."""
+    if notes:
+        yield f"\n{heading}"
+        yield from (f"  {note}" for note in notes[:_NOTES_SHOWN])
+        if len(notes) > _NOTES_SHOWN:
+            yield f"  and {len(notes) - _NOTES_SHOWN:,} more"
+
+
+def _slow(table: str, one: Fallback) -> str:
+    where = ": ".join(part for part in (table, one.field) if part)
+    return f"{where}: {one.what}, by {one.engine.capitalize()} ({one.reason})"
 
 
 def _count(count: Count) -> dict[str, Any]:
@@ -150,11 +169,12 @@ def _places(count: Count) -> Iterator[str]:
     lines: dict[str, list[str]] = {}
     for issue in count.samples:
         lines.setdefault(issue.file, []).extend([] if issue.line is None else [str(issue.line)])
-    for file, numbers in list(lines.items())[:_FILES_SHOWN]:
+    shown = list(lines.items())[:_FILES_SHOWN]
+    for file, numbers in shown:
         if not numbers:
             yield file
             continue
         more = " ..." if count.count > len(count.samples) else ""
         yield f"{file}, line{'s' * (len(numbers) > 1)} {', '.join(numbers)}{more}"
-    if count.files > min(len(lines), _FILES_SHOWN):
-        yield f"and {count.files - min(len(lines), _FILES_SHOWN):,} more files"
+    if count.files > len(shown):
+        yield f"and {_many(count.files - len(shown), 'more file')}"

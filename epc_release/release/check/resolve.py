@@ -13,7 +13,7 @@ from pathlib import Path
 import polars as pl
 
 from epc_release.release.check.job import KeyRule, load_job
-from epc_release.release.check.prints import LINE, SCHEMA, Printed
+from epc_release.release.check.prints import LINE, SCHEMA, Stretch
 from epc_release.schemas.checks.keys import H1, H2
 
 PLACE = ("chunk", LINE)
@@ -22,11 +22,10 @@ _KEY = [H1, H2]
 
 @dataclass(frozen=True)
 class ResolveTask:
-    """One bucket; ``prints`` are the chunks' files by their place in ``Job.prints``."""
+    """One bucket; ``prints`` are what the chunks left for it, by their place in ``Job.prints``."""
 
     job: Path
-    bucket: int
-    prints: dict[int, tuple[Printed, ...]]
+    prints: dict[int, tuple[Stretch, ...]]
 
 
 @dataclass(frozen=True)
@@ -58,32 +57,29 @@ def _passes(task: ResolveTask, rule: KeyRule, room: int) -> Iterator[pl.DataFram
     sides = [task.prints.get(rule.own, ())]
     if rule.other is not None:
         sides.append(task.prints.get(rule.other, ()))
-    rows = sum(printed.rows(task.bucket) for side in sides for printed in side)
+    rows = sum(stretch.rows for side in sides for stretch in side)
     passes = -(-rows // room)
     for number in range(passes):
-        own, *other = (_read(side, task.bucket, passes, number) for side in sides)
+        own, *other = (_read(side, passes, number) for side in sides)
         if other:
             yield own.join(other[0].select(_KEY), on=_KEY, how="anti").select(PLACE)
         else:
             yield _copies(own, repeats=rule.code == "duplicate-row")
 
 
-def _read(side: tuple[Printed, ...], bucket: int, passes: int, number: int) -> pl.DataFrame:
+def _read(side: tuple[Stretch, ...], passes: int, number: int) -> pl.DataFrame:
     """Prints of the keys whose second half falls to this pass."""
-    frames = [pl.DataFrame(schema={**SCHEMA, "chunk": pl.UInt32()})]
-    for printed in side:
-        if printed.rows(bucket):
-            found = printed.read(bucket)
-            frames.append(found if passes == 1 else found.filter(pl.col(H2) % passes == number))
+    frames = [pl.DataFrame(schema=SCHEMA)]
+    for stretch in side:
+        found = stretch.read()
+        frames.append(found if passes == 1 else found.filter(pl.col(H2) % passes == number))
     return pl.concat(frames)
 
 
 def _copies(prints: pl.DataFrame, *, repeats: bool) -> pl.DataFrame:
     """Rows that share a key with another; with ``repeats``, without the first of each."""
-    first = prints.get_column(H1)
-    if not repeats and first.n_unique() == first.len():
-        return prints.clear().select(PLACE)
-    copied = prints.filter(pl.struct(_KEY).is_duplicated())
+    alike = prints.filter(pl.col(H1).is_duplicated())  # few, as a rule
+    copied = alike.filter(pl.struct(_KEY).is_duplicated())
     if repeats:
         copied = copied.sort(*PLACE).filter(~pl.struct(_KEY).is_first_distinct())
     return copied.select(PLACE)

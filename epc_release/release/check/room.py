@@ -13,7 +13,8 @@ MIB: Final = 1 << 20
 WORKER_BASE: Final = 200 * MIB  # bytes of a process before it has read anything
 RAW: Final = 8  # a process's peak is about this many times its chunk of raw text
 PRINT: Final = 200  # bytes a print takes while copies are looked for
-MIN_CHUNK, MAX_CHUNK = 2 * MIB, 64 * MIB
+MIN_CHUNK, MAX_CHUNK = 2 * MIB, 16 * MIB  # more only costs: memory is not used again
+CHUNK_ROWS: Final = 1_000_000  # rows of a chunk, about: what a row takes besides its text adds up
 MIN_ROWS: Final = 50_000  # prints of a bucket
 MAX_BUCKETS: Final = 4096
 CELL: Final = 8  # bytes of text a cell has at least on average, for the number of buckets
@@ -33,7 +34,8 @@ class Room:
 def room(parts: Sequence[Part], memory: int, jobs: int | None) -> Room:
     """What fits into ``memory`` bytes; without ``jobs``, as many as gain something."""
     text = sum(part.text_bytes for part in parts)
-    used = jobs or (1 if text < ALONE else os.cpu_count() or 1)
+    fitting = max(1, memory // (WORKER_BASE + MIN_CHUNK * RAW))
+    used = jobs or (1 if text < ALONE else min(os.cpu_count() or 1, fitting))
     each = max(memory // used - WORKER_BASE, MIN_CHUNK * RAW)
     rows = sum(part.text_bytes // (CELL * max(1, len(part.header))) for part in parts)
     bucket_rows = max(MIN_ROWS, each // PRINT)
@@ -41,3 +43,8 @@ def room(parts: Sequence[Part], memory: int, jobs: int | None) -> Room:
     while buckets < MAX_BUCKETS and rows > buckets * bucket_rows:
         buckets *= 2
     return Room(used, min(max(each // RAW, MIN_CHUNK), MAX_CHUNK), bucket_rows, buckets)
+
+
+def chunk_bytes(found: Room, part: Part) -> int:
+    """Bytes of text of a chunk of this part: fewer where its rows are short."""
+    return min(found.chunk_bytes, max(MIN_CHUNK, CHUNK_ROWS * CELL * len(part.header)))

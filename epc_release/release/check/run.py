@@ -6,10 +6,9 @@ rows (keys, copies) is settled from prints in bucket files.
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,29 +17,36 @@ from epc_release.release.check.chunk import Checked, CheckTask, check_chunk
 from epc_release.release.check.codes import code_of
 from epc_release.release.check.files import Listing, list_files
 from epc_release.release.check.header import header_issues
-from epc_release.release.check.job import Job, plan_keys, save_job
+from epc_release.release.check.job import Job, plan_keys
 from epc_release.release.check.prints import Printed
 from epc_release.release.check.report import CheckReport, Count, FileFacts, Issue
 from epc_release.release.check.resolve import Conflicts, ResolveTask, resolve
-from epc_release.release.check.room import Room, room
+from epc_release.release.check.room import Room, chunk_bytes, room
 from epc_release.release.check.tallies import Tallies
-from epc_release.release.check.targets import Target, read_targets
+from epc_release.release.check.targets import Target, read_targets, spelled
 from epc_release.release.execute import Executor, open_executor
 from epc_release.release.progress import Progress
+from epc_release.release.saved import save
 from epc_release.release.source import csv, parquet
 from epc_release.release.source.model import Chunk, Part
+from epc_release.release.workspace import temporary
 from epc_release.schemas.checks import Severity
 
+PREFIX = "epc-release-check-"
 SAMPLES = 10  # places told of each code and field
 DEFAULT_MEMORY = 1536 << 20  # bytes
 
 
 @dataclass(frozen=True)
 class Request:
-    """What to check: ``paths`` against ``schema``. ``memory`` is in bytes and of all processes."""
+    """What to check: ``paths``, spelt as ``dialect`` says, against ``schema``.
+
+    ``memory`` is in bytes and of all processes.
+    """
 
     paths: tuple[str, ...]
     schema: Path
+    dialect: Path | None = None
     encoding: str | None = None
     memory: int = DEFAULT_MEMORY
     jobs: int | None = None
@@ -50,18 +56,17 @@ class Request:
 def check(request: Request, progress: Progress) -> CheckReport:
     """Check all files; what cannot be read is in the report.
 
-    Raises E106 and E211 for the request itself, OSError where there is no room for bucket files.
+    Raises E106, E121 and E211 for the request itself, OSError where there is no room for prints.
     """
     try:
         targets = read_targets(request.schema)
     except ReleaseError as error:
         return _schema_error(request.schema.name, error)
+    if request.dialect is not None:
+        targets = spelled(targets, request.schema, request.dialect)
     listing = list_files(request.paths, targets, request.encoding)
-    work = Path(tempfile.mkdtemp(prefix="epc-release-check-", dir=request.work))
-    try:
+    with temporary(request.work or Path(tempfile.gettempdir()), PREFIX) as work:
         return _Run(targets, listing, work, request, progress).report()
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
 
 
 def _schema_error(name: str, error: ReleaseError) -> CheckReport:
@@ -105,7 +110,7 @@ class _Run:
             samples=SAMPLES,
             bucket_rows=self.room.bucket_rows,
         )
-        self.path = save_job(self.job)
+        self.path = save(self.job, work)
         self.tallies = Tallies(SAMPLES)
         self.rows: Counter[str] = Counter()
         self.seen: list[_Seen] = []
@@ -121,16 +126,7 @@ class _Run:
             executor.close()
         stopped = self._stopped()
         return CheckReport(
-            files=tuple(
-                FileFacts(
-                    part.name,
-                    part.table,
-                    self.rows[part.name],
-                    len(part.header),
-                    part.name not in dict(stopped),
-                )
-                for part in self.listing.parts
-            ),
+            files=self._files(dict(stopped)),
             counts=self.tallies.counts(self.targets),
             stopped=stopped,
             ignored=tuple(sorted(self.listing.ignored)),
@@ -138,9 +134,18 @@ class _Run:
             fallbacks=tuple((t.name, one) for t in self.targets for one in t.plan.fallbacks),
         )
 
+    def _files(self, stopped: Collection[str]) -> tuple[FileFacts, ...]:
+        """What is known of each file, those of which not even the header could be read as well."""
+        found = {name: FileFacts(name, "", 0, 0, complete=False) for name in stopped}
+        for part in self.listing.parts:
+            rows, columns = self.rows[part.name], len(part.header)
+            complete = part.name not in stopped
+            found[part.name] = FileFacts(part.name, part.table, rows, columns, complete)
+        return tuple(found[name] for name in sorted(found))
+
     def _header(self, part: Part) -> None:
-        line = part.csv.top[1] if part.csv else 1
-        for code, name in header_issues(part, self.job.target(part.table).schema):
+        line = part.csv.top[1] if part.csv else 0  # the header of Parquet is on no line
+        for code, name in header_issues(part, self.job.target(part.table)):
             self.tallies.add(part.table, part.name, code, "error", name, [line])
         if line > 1:
             blank = range(1, min(line, SAMPLES + 1))
@@ -171,7 +176,7 @@ class _Run:
                     yield CheckTask(self.path, chunk, len(self.seen) - 1)
 
     def _cut(self, part: Part) -> Iterator[Chunk]:
-        work, size = self.job.work, self.room.chunk_bytes
+        work, size = self.job.work, chunk_bytes(self.room, part)
         if part.kind == "parquet":
             return parquet.chunks(part, work=work, chunk_bytes=size, limit=None, digests=None)
         return csv.chunks(part, work=work, chunk_bytes=size, limit=None, digests=None, blank=True)
@@ -186,16 +191,20 @@ class _Run:
             )
 
     def _keys(self, executor: Executor) -> None:
-        prints = {
-            number: tuple(seen.prints[number] for seen in self.seen if number in seen.prints)
-            for number in range(len(self.job.prints))
-        }
-        tasks = (ResolveTask(self.path, bucket, prints) for bucket in range(self.job.buckets))
+        tasks = (self._bucket(number) for number in range(self.job.buckets))
         with self.progress.stage("keys", self.job.buckets, "buckets") as advance:
             for _, result in executor.run(resolve, tasks):
                 for found in result:
                     self._conflicts(found)
                 advance(1)
+
+    def _bucket(self, bucket: int) -> ResolveTask:
+        prints = {
+            number: [seen.prints[number].of(bucket) for seen in self.seen if number in seen.prints]
+            for number in range(len(self.job.prints))
+        }
+        filled = {n: tuple(one for one in found if one.rows) for n, found in prints.items()}
+        return ResolveTask(self.path, filled)
 
     def _conflicts(self, found: Conflicts) -> None:
         rule = self.job.rules[found.rule]

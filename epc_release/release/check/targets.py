@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from epc_release.errors import ReleaseError
+from epc_release.release.check.spelling import Spelling, read_spelling, tables_of, with_missing
 from epc_release.schemas.checks import Plan, compile_checks
 from epc_release.schemas.read_schema import read_schema
 from epc_release.schemas.table import TableSchema
@@ -21,17 +22,23 @@ _WITHIN = re.compile(r"[/!]")
 class Target:
     """A table: its ``name`` (empty where it is the only one) and schema.
 
-    ``files`` are the last parts of the paths that a data package gives it.
+    ``files`` are the last parts of the paths that a data package gives it; ``spelling`` is how its
+    files spell it, where a dialect says so.
     """
 
     name: str
     schema: TableSchema
     files: tuple[str, ...] = ()
+    spelling: Spelling | None = None
 
     @property
     def plan(self) -> Plan:
         """The compiled checks; raises E130 to E137."""
         return compile_checks(self.schema, exact=True)
+
+    def names(self, header: Sequence[str]) -> tuple[str | None, ...]:
+        """The columns of a header by our names; None where one is not taken on."""
+        return self.spelling.names(header) if self.spelling else tuple(header)
 
     def holds(self, file: str) -> bool:
         """Whether a file of this name is of this table."""
@@ -42,7 +49,7 @@ class Target:
 def read_targets(path: Path) -> tuple[Target, ...]:
     """The tables of a Table Schema or data package file.
 
-    Raises E134 where it is neither and E130 to E137 for schemas that cannot be compiled.
+    Raises E134 where it is neither and E130 to E138 for schemas that cannot be compiled.
     """
     descriptor = _package(path)
     if descriptor is None:
@@ -56,11 +63,33 @@ def read_targets(path: Path) -> tuple[Target, ...]:
     return targets
 
 
+def spelled(targets: Sequence[Target], schema: Path, dialect: Path) -> tuple[Target, ...]:
+    """The same with what a dialect file says of them; raises E121 where that is wrong.
+
+    The only table of a Table Schema is the dialect's of that file's name, or its only one.
+    """
+    known = tables_of(dialect)
+    stem = schema.name.partition(".")[0]
+    found = []
+    for target in targets:
+        table = target.name or (stem if stem in known or len(known) > 1 else known[0])
+        spelling = read_spelling(dialect, table, target.schema)
+        if spelling is None:
+            found.append(target)
+        else:
+            own = with_missing(target.schema, spelling.dialect)
+            found.append(replace(target, schema=own, spelling=spelling))
+    if not any(target.spelling for target in found):
+        problem = f"tables: it says nothing of {', '.join(t.name or stem for t in targets)}"
+        raise ReleaseError("E121", file=str(dialect), problem=problem)
+    return tuple(found)
+
+
 def _package(path: Path) -> Sequence[Mapping[str, Any]] | None:
     """The resources of a data package; None where it is none."""
     try:
         found = json.loads(path.read_text(encoding="utf-8-sig"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return None  # read_schema says what is wrong
     resources = found.get("resources") if isinstance(found, Mapping) else None
     if not isinstance(resources, list):
@@ -72,12 +101,16 @@ def _package(path: Path) -> Sequence[Mapping[str, Any]] | None:
 
 
 def _resource(package: Path, resource: Mapping[str, Any]) -> Target:
-    paths = resource.get("path", [])
-    listed = [paths] if isinstance(paths, str) else list(paths)
-    schema = resource["schema"]
+    name, paths, schema = str(resource["name"]), resource.get("path", []), resource["schema"]
+    listed = [paths] if isinstance(paths, str) else paths
+    if not isinstance(listed, list) or not all(isinstance(one, str) for one in listed):
+        problem = f"resource {name}: path must be a text or a list of texts"
+        raise ReleaseError("E134", file=package.name, problem=problem)
     if isinstance(schema, str):
         if PurePosixPath(schema).is_absolute() or ".." in PurePosixPath(schema).parts:
             raise ReleaseError("E134", file=package.name, problem=f"unsafe path {schema}")
         schema = package.parent / schema
-    files = tuple(PurePosixPath(str(one)).name for one in listed)
-    return Target(str(resource["name"]), read_schema(schema), files)
+    elif not isinstance(schema, Mapping):
+        problem = f"resource {name}: schema must be a path or an object"
+        raise ReleaseError("E134", file=package.name, problem=problem)
+    return Target(name, read_schema(schema), tuple(PurePosixPath(one).name for one in listed))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import click
@@ -24,13 +25,20 @@ from epc_release.release.cli.output import as_json, result
     help="A Table Schema (v1 or v2), or a data package: then a file is checked as the resource that"
     " has its name, and foreign keys between them are checked.",
 )
+@click.option(
+    "--dialect",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="How the files spell the schema's columns and missing values: a dialect, as `epc-release"
+    " dialect --write` drafts them. Its table is the one of the schema file's name.",
+)
 @click.option("--encoding", metavar="NAME", help="Of CSVs that are not UTF-8.")
 @click.option(
     "--memory",
     default="1536MiB",
     show_default=True,
     metavar="SIZE",
-    help="What all processes together stay below, whatever the number of rows.",
+    help="What all processes together stay below, whatever the number of rows; each needs 256 MiB.",
 )
 @click.option(
     "--jobs",
@@ -49,6 +57,7 @@ from epc_release.release.cli.output import as_json, result
 def check(
     paths: tuple[str, ...],
     schema: Path,
+    dialect: Path | None,
     encoding: str | None,
     memory: str,
     jobs: int | None,
@@ -66,9 +75,13 @@ def check(
 
     \b
     Examples:
-      epc-release check returns/ --schema brownfield-land.schema.json
+      epc-release check returns/ --schema returns.schema.json
       epc-release check certificates.csv --schema certificates.schema.json --json
+      epc-release check return.csv --schema returns.schema.json --dialect council.toml
     """
+    # polars looks when it is imported; tasks share out the cores, threads within them only cost
+    os.environ.setdefault("POLARS_MAX_THREADS", "1")
+
     from epc_release.release import progress
     from epc_release.release.check import Request
     from epc_release.release.check import check as run
@@ -77,7 +90,7 @@ def check(
         limit = values.size(memory)
     except ValueError as error:
         raise ReleaseError("E102", where="--memory", problem=error) from error
-    request = Request(paths, schema, encoding, limit, jobs, work)
+    request = Request(paths, schema, dialect, encoding, limit, jobs, work)
     report = run(request, progress.start())
     if json_output:
         as_json(report.as_dict())

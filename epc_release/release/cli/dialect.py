@@ -16,7 +16,13 @@ from epc_release.release.cli.output import as_json, result
     epilog="Next: edit FILE, then epc-release build --source PATH --dialect FILE",
 )
 @click.argument("paths", metavar="PATH...", nargs=-1, required=True)
-@click.option("--register", default="epc", show_default=True, metavar="NAME")
+@click.option(
+    "--register",
+    default="epc",
+    show_default=True,
+    metavar="NAME",
+    help="The register whose tables the files may hold.",
+)
 @click.option("--table", metavar="TABLE", help="Take every file for this table of the register.")
 @click.option(
     "--dialect",

@@ -23,7 +23,9 @@ from epc_release.release.cli.output import as_json, result
     help="Certificates in all; recommendations come on top.",
 )
 @click.option("--seed", type=int, default=1, show_default=True, metavar="S")
-@click.option("--register", default="epc", show_default=True, metavar="NAME")
+@click.option(
+    "--register", default="epc", show_default=True, metavar="NAME", help="Of which register."
+)
 @click.option(
     "--dialect", metavar="NAME", help="A dialect of the register.  [default: its usual one]"
 )

@@ -18,7 +18,7 @@ from epc_release.release.conform.picks import Picked, pick
 from epc_release.schemas.parse import Parsed, derive_band, iso_days, parse_values
 from epc_release.schemas.register import TableDialect
 from epc_release.schemas.table import Field, TableSchema
-from epc_release.schemas.types import DTYPES, WARNINGS
+from epc_release.schemas.types import DTYPES
 
 ISSUES = {"__row": pl.UInt32, "__column": pl.UInt16, "__code": pl.UInt16}
 RAW = {**ISSUES, "__raw": pl.String}
@@ -137,14 +137,8 @@ class _Column:
 
 def _codes(parsed: Parsed) -> Iterator[tuple[int, pl.Series]]:
     """(position in ``CODES``, which values have it) for each code that was found."""
-    for problem in parsed.problem.unique().sort():
-        if problem:
-            yield problem - 1, parsed.problem == problem
-    if parsed.warning.max():
-        for bit in range(len(WARNINGS)):
-            at = (parsed.warning // 2**bit) % 2 == 1
-            if at.any():
-                yield FIRST_WARNING + bit, at
+    for severity, position, at in parsed.findings():
+        yield position + (FIRST_WARNING if severity == "warning" else 0), at
 
 
 def _derive(frame: pl.DataFrame, field: Field, position: int) -> tuple[pl.DataFrame, pl.DataFrame]:

@@ -14,10 +14,6 @@ class Code:
     code: str
     severity: str
 
-    @property
-    def is_error(self) -> bool:
-        return self.severity == "error"
-
 
 # Warnings that need more than one cell: of a record (a band and its score, two columns in order)
 # or of a table (records of one statistical unit).

@@ -18,7 +18,7 @@ class TableDraft:
     ``mapped`` and ``left`` (not taken on) are decided, ``undecided`` are not. ``absent`` are names
     of ours that no header has and that files may lack; ``perhaps`` those that an undecided column
     may be by its looks, or because files of the nearest dialect always have them; ``lacking`` those
-    that no column was found for and without which nothing is published. ``optional`` names are
+    that no column is most like and without which nothing is published. ``optional`` names are
     mapped in some headers only; ``picks`` are those of the nearest dialect that have a place here.
     """
 
@@ -51,8 +51,8 @@ def merged(table: Table, found: Sequence[Alike]) -> TableDraft:
     mapped = tuple(column for column in agreed if column.decided and column.name is not None)
     ours = {column.name for column in mapped}
     undecided = tuple(_open(c, ours) for c in agreed if not c.decided and c.way != "repeated")
-    candidates = {candidate.name for column in undecided for candidate in column.candidates}
-    perhaps = set(candidates)
+    perhaps = {candidate.name for column in undecided for candidate in column.candidates}
+    likeliest = {column.candidates[0].name for column in undecided if column.candidates}
     if undecided:  # any of them may be what such files always have
         perhaps |= {name for alike in found for name in alike.missing} - ours
     free = [name for name in table.schema.names if name not in ours]
@@ -71,7 +71,7 @@ def merged(table: Table, found: Sequence[Alike]) -> TableDraft:
         picks=picks,
         absent=(),
         perhaps=tuple(name for name in free if name in perhaps),
-        lacking=tuple(name for name in free if name in must and name not in {*candidates, *picks}),
+        lacking=tuple(name for name in free if name in must and name not in {*likeliest, *picks}),
     )
     known = table.schema.names if draft.extract else of_files
     kept = {*perhaps, *must, *picks}

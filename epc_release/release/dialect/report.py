@@ -45,7 +45,7 @@ def _header(report: HeaderReport, inspection: Inspection) -> Iterator[str]:
     more = len(report.files) - _FILES
     files = ", ".join(report.files[:_FILES]) + (f" and {more} more" if more > 0 else "")
     yield f"{files}: {report.width} columns, {', '.join(report.kinds)}"
-    yield from (f"  {_text(text)}" for text in report.texts)
+    yield from dict.fromkeys(f"  {_text(text)}" for text in report.texts)
     if report.problem:
         yield f"  A build would refuse it. {report.problem[1]}"
     if not report.headed:

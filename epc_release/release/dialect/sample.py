@@ -14,8 +14,8 @@ from typing import Final
 
 from epc_release.errors import ReleaseError
 from epc_release.release.dialect.model import Found, Records, Text
-from epc_release.release.source import archive, control, cut, detect, parquet
-from epc_release.release.source.discover import SUPPRESSIONS
+from epc_release.release.source import archive, cut, detect, parquet
+from epc_release.release.source.discover import BESIDE
 from epc_release.release.source.find import Candidate, candidates, parse_spec
 from epc_release.release.source.location import Location, head
 from epc_release.release.source.model import LIMITS, Kind, Member
@@ -23,11 +23,6 @@ from epc_release.release.source.stream import text_blocks
 from epc_release.schemas.register import Register
 
 RECORDS: Final = 500
-_BESIDE: Final = {
-    control.NAME: "the control file of an extract",
-    SUPPRESSIONS: "a suppression list",
-    "columns.csv": "describes the columns",
-}
 _ENDS: Final = {10: "LF", 13: "CR"}
 
 
@@ -112,8 +107,8 @@ def _left(candidate: Candidate) -> str | None:
     base = PurePosixPath(candidate.name).name.lower()
     if candidate.location is None:
         return candidate.why
-    if base in _BESIDE:
-        return _BESIDE[base]
+    if base in BESIDE:
+        return BESIDE[base]
     known = candidate.given or detect.kind_by_name(base) is not None
     return None if known else "not a CSV, CSV.gz, zip or Parquet file"
 

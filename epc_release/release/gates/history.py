@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,8 @@ def first_seen(state: Path, register: str, policy: str) -> Callable[[str, str, s
     than this record, says nothing.
     """
     seen: dict[tuple[str, str, str], str] = {}
-    for report in sorted(_reports(state, register, policy), key=lambda r: str(r["cutoff"])):
+    reports = _reports(state, register, policy)
+    for report in sorted(reports, key=lambda told: datetime.fromisoformat(told["cutoff"])):
         for table, code, column, _ in report["codes"]:
             seen.setdefault((table, code, column), str(report["release"]))
     return lambda table, code, column: seen.get((table, code, column))

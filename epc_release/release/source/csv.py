@@ -129,8 +129,9 @@ def _in_place(
     with opened(part.location, part.name) as stream:
         while place < part.location.size:
             stream.seek(place)
-            data = read(stream, part.name, enough)
-            if not data:
+            wanted = min(enough, part.location.size - place)
+            data = read(stream, part.name, wanted)
+            if len(data) < wanted:
                 break  # the file shrank
             held: list[bytes] = []
             yield data, held, place + len(data) >= part.location.size

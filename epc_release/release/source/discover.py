@@ -32,14 +32,18 @@ from epc_release.schemas.header import match_header
 from epc_release.schemas.register import Register
 
 SUPPRESSIONS = "suppressions.csv"
+BESIDE = {
+    control.NAME: "the control file of an extract",
+    SUPPRESSIONS: "a suppression list",
+    "columns.csv": "describes the columns",
+}
 # what is wrong with one file and says nothing of the others
 REFUSED = (
     *("E122", "E123", "E124", "E125", "E126", "E129"),
     *("E206", "E210", "E212", "E213", "E214", "E215", "E216"),
 )
 
-_GZIP_RATIO = 8  # about, of CSV to its gzip; the true size stands nowhere reliable
-_LEFT_FILES = {"columns.csv": "describes the columns"}
+GZIP_RATIO = 8  # about, of CSV to its gzip; the true size stands nowhere reliable
 _Ignored = list[tuple[str, str]]
 
 
@@ -78,7 +82,7 @@ def discover(
         raise ReleaseError("E200")
     specs = [parse_spec(text, register) for text in sources]
     reader = _Reader(register, detect.known_encoding(encoding), limits)
-    found, ignored = _distinct([c for spec in specs for c in candidates(spec)])
+    found, ignored = distinct([c for spec in specs for c in candidates(spec)])
     found, told = _control(found, register)
     found, seen = _suppressions(found, told)
     parts: list[Part] = []
@@ -96,7 +100,7 @@ def discover(
     return Inventory(tuple(parts), told, seen, tuple(sorted(ignored)), left)
 
 
-def _distinct(found: Sequence[Candidate]) -> tuple[list[Candidate], _Ignored]:
+def distinct(found: Sequence[Candidate]) -> tuple[list[Candidate], _Ignored]:
     """Each file once, with a name that no other has; and those left, with the reason."""
     ignored = [(c.name, c.why) for c in found if c.location is None]
     by_key: dict[str, Candidate] = {}
@@ -161,7 +165,7 @@ def _suppressions(
 def _parts(candidate: Candidate, reader: _Reader, ignored: _Ignored) -> Iterator[Part]:
     location, name = _location(candidate), candidate.name
     base = PurePosixPath(name).name.lower()
-    why = _LEFT_FILES.get(base)
+    why = BESIDE.get(base)
     if why is None and not candidate.given and detect.kind_by_name(base) is None:
         why = "not a CSV, CSV.gz, zip or Parquet file"
     if why:
@@ -179,7 +183,7 @@ def _parts(candidate: Candidate, reader: _Reader, ignored: _Ignored) -> Iterator
         estimate = parquet.text_bytes(len(header), rows)
         yield _part(candidate, location, kind, reader, header, estimate)
     else:
-        estimate = location.size * (_GZIP_RATIO if kind == "csv.gz" else 1)
+        estimate = location.size * (GZIP_RATIO if kind == "csv.gz" else 1)
         yield from _csv_part(candidate, location, kind, reader, estimate)
 
 

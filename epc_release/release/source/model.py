@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from epc_release.release.source.location import Location
@@ -204,7 +205,7 @@ class Chunk:
             self.path.unlink(missing_ok=True)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class RaggedRow:
     """A record that has more or fewer fields than the header; ``record`` counts from 0."""
 
@@ -232,7 +233,11 @@ class RawTable:
 
     def records_of(self, rows: Sequence[int]) -> list[int]:
         """Numbers of the records (in the chunk, from 0) that became these rows of ``table``."""
-        found = np.asarray(rows, dtype=np.int64)
+        return [int(n) for n in self.record_numbers(np.asarray(rows, dtype=np.int64))]
+
+    def record_numbers(self, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        """The same for an array of rows."""
         # the i-th ragged record has record - i good ones before it
         gaps = np.array([row.record - i for i, row in enumerate(self.ragged)], dtype=np.int64)
-        return [int(n) for n in found + np.searchsorted(gaps, found, side="right")]
+        found: npt.NDArray[np.int64] = rows + np.searchsorted(gaps, rows, side="right")
+        return found

@@ -42,13 +42,19 @@ def header(location: Location, name: str) -> tuple[list[str], int]:
 
 
 def column_names(location: Location, name: str) -> tuple[list[str], int]:
-    """Names of the columns, whatever their types, and the number of rows; E230 where unreadable."""
+    """Names of the columns, whatever their types, and the number of rows.
+
+    Raises E206 where there are no columns and E230 where the file is unreadable.
+    """
     with opened(location, name) as stream:
         try:
             file = pq.ParquetFile(stream)
-            return file.schema_arrow.names, file.metadata.num_rows
+            names, rows = file.schema_arrow.names, file.metadata.num_rows
         except _UNREADABLE as error:
             raise ReleaseError("E230", file=name) from error
+    if not names:
+        raise ReleaseError("E206", file=name)
+    return names, rows
 
 
 def text_bytes(columns: int, rows: int) -> int:
@@ -60,7 +66,7 @@ def _has_text(kind: pa.DataType) -> bool:
     if pa.types.is_dictionary(kind):
         return _has_text(kind.value_type)
     return (
-        _is_string(kind)
+        is_text(kind)
         or pa.types.is_integer(kind)
         or pa.types.is_floating(kind)
         or pa.types.is_decimal(kind)
@@ -71,7 +77,7 @@ def _has_text(kind: pa.DataType) -> bool:
     )
 
 
-def _is_string(kind: pa.DataType) -> bool:
+def is_text(kind: pa.DataType) -> bool:
     """Text; binary too, because older writers leave the mark of text out."""
     return (
         pa.types.is_string(kind)

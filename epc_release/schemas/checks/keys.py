@@ -33,6 +33,7 @@ _NULLS: Final = np.array([0xD1342543DE82EF95, 0xAF251AF3B0F025B5], np.uint64)
 _FEW_CODES: Final = 4096
 
 Words = NDArray[np.uint64]
+Places = NDArray[np.integer[Any]]
 Halves = tuple[Words, Words]
 
 
@@ -50,6 +51,27 @@ def key_digest(values: pl.DataFrame | pl.Series, columns: Sequence[str] = ()) ->
 def row_digest(frame: pl.DataFrame) -> pl.DataFrame:
     """Digest of whole rows over all columns, in their order: ``h1`` and ``h2`` (UInt64)."""
     return _digest(frame.get_columns(), frame.height)
+
+
+def coded_digest(columns: Sequence[tuple[pl.Series, Places | None]]) -> pl.DataFrame:
+    """Digest of whole rows over columns of text: ``h1`` and ``h2`` (UInt64).
+
+    A column is its texts, one per row, or distinct ones with each row's place among them. Every
+    text is digested once.
+    """
+    halves = _text_halves(pl.concat([texts.alias("text") for texts, _ in columns]))
+    digests = np.stack(halves, axis=1)  # side by side: looked up together
+    first, places = columns[0]
+    sums = np.zeros((first.len() if places is None else len(places), 2), np.uint64)
+    cells = np.empty_like(sums)
+    start = 0
+    for position, (texts, places) in enumerate(columns):
+        end = start + texts.len()
+        found = digests[start:end] * _position_factor(position)
+        # every place is there, so that "clip" only spares a check of each
+        sums += found if places is None else found.take(places, axis=0, out=cells, mode="clip")
+        start = end
+    return pl.DataFrame({H1: sums[:, 0], H2: sums[:, 1]})
 
 
 def duplicates_within(digests: pl.DataFrame) -> pl.Series:

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from epc_release.release import values
+from epc_release.release.prepare import local_date
 
 
 @pytest.mark.parametrize(
@@ -52,9 +53,9 @@ def test_a_time_with_offset_keeps_its_moment(time: datetime) -> None:
     assert values.moment(time.isoformat()) == datetime.fromisoformat(time.isoformat())
 
 
-def test_the_default_release_id_is_the_london_date() -> None:
-    assert values.default_release_id(datetime(2026, 6, 30, 23, 30, tzinfo=UTC)) == "2026-07-01"
-    assert values.default_release_id(datetime(2026, 12, 31, 23, 30, tzinfo=UTC)) == "2026-12-31"
+def test_the_default_release_id_is_the_date_where_the_register_is_kept() -> None:
+    assert local_date(datetime(2026, 6, 30, 23, 30, tzinfo=UTC), "Europe/London") == "2026-07-01"
+    assert local_date(datetime(2026, 12, 31, 23, 30, tzinfo=UTC), "Europe/London") == "2026-12-31"
 
 
 @pytest.mark.parametrize("text", ["2026-03-31", "2026-03-31.2", "t1", "A" * 64])

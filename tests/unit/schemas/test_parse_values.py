@@ -147,5 +147,5 @@ def test_no_values_are_no_trouble(type_: str) -> None:
     for texts in ([], ["", ""]):
         parsed = parse({"type": type_}, texts)
         assert parsed.values.null_count() == len(texts)
-        assert (parsed.problem.dtype, parsed.warning.dtype) == (pl.UInt8, pl.UInt32)
+        assert [parsed.problem.dtype, parsed.warning.dtype] == [pl.UInt8, pl.UInt32]
         assert parsed.missing.to_list() == [True] * len(texts)

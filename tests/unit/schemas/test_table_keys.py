@@ -71,7 +71,7 @@ def test_headers(mode: str, header: str, codes: list[tuple[str, str]]) -> None:
     schema = read_schema({"fields": FIELDS, "fieldsMatch": mode})
     found = match_fields(schema, list(header))
     assert list(found.codes) == codes
-    assert found.ok is not codes
+    assert found.ok is (not codes)
     assert [field and field.name for field in found.fields] == [
         name if name in "abc" else None for name in header
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from typing import Any
 
 import polars as pl
@@ -11,7 +12,7 @@ from epc_release.errors import ReleaseError
 from epc_release.schemas.checks import compile_checks
 from epc_release.schemas.parse import PROBLEMS, parse_values
 from epc_release.schemas.table import Field, TableSchema
-from epc_release.schemas.types import DTYPES, elsewhere
+from epc_release.schemas.types import DTYPES
 from epc_release.schemas.types.durations import Duration, duration, is_at_most, is_less
 
 
@@ -117,7 +118,7 @@ def test_an_absent_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     def absent(name: str) -> None:
         raise ModuleNotFoundError(name)
 
-    monkeypatch.setattr(elsewhere.importlib, "import_module", absent)
+    monkeypatch.setattr(importlib, "import_module", absent)
     assert read({"type": "string", "format": "email"}, "a@example.org") == "a@example.org"
     with pytest.raises(ReleaseError, match="E135: field x: string/email is checked with"):
         read({"type": "string", "format": "email"}, "doubtful")

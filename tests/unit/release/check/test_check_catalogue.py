@@ -13,6 +13,7 @@ from moto.server import ThreadedMotoServer
 
 from epc_release.errors import catalogue
 from epc_release.release.check.codes import code_of, codes
+from epc_release.release.source import s3
 from epc_release.schemas.parse import PROBLEMS, WARNINGS
 
 if TYPE_CHECKING:
@@ -78,6 +79,7 @@ def test_places_that_cannot_be_read(run: Check, error: str) -> None:
 
 @pytest.fixture
 def store(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    s3._client.cache_clear()
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
@@ -90,6 +92,7 @@ def store(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
         monkeypatch.setenv(name, value)
     yield f"http://{host}:{port}"
     server.stop()
+    s3._client.cache_clear()
 
 
 def test_a_store_that_answers_404(run: Check, store: str) -> None:

@@ -92,6 +92,21 @@ def test_files_of_a_folder_are_told_apart(run: Check, tmp_path: Path) -> None:
     assert [name for name, _ in report.ignored] == ["in/c.txt"]
 
 
+def test_files_of_one_name_are_told_by_their_paths(run: Check, tmp_path: Path) -> None:
+    files = {"x/a.csv": "id,name\nx,\n", "y/a.csv": "id,name\n1,\ny,\n"}
+    report = run(files, FIELDS)
+    assert [file.file for file in report.files] == [str(tmp_path / name) for name in files]
+    assert [file.rows for file in report.files] == [1, 2]
+
+
+def test_what_stands_beside_the_data_is_left(run: Check, tmp_path: Path) -> None:
+    files = {"in/a.csv": "id,name\n1,\n", "in/suppressions.csv": "x\n", "in/columns.csv": "x\n"}
+    report = run(files, FIELDS, [str(tmp_path / "in")])
+    assert report.counts == ()
+    assert [name for name, _ in report.ignored] == ["in/columns.csv", "in/suppressions.csv"]
+    assert run({}, FIELDS, [str(tmp_path / "in" / "columns.csv")]).total("error") > 0
+
+
 def test_one_bad_file_does_not_hide_the_others(run: Check) -> None:
     files = {"a.csv": b"id,name\n1,\xff\n", "b.csv": b"id,name\nx,Ann\n"}
     report = run(files, FIELDS)
@@ -105,7 +120,7 @@ def test_one_bad_file_does_not_hide_the_others(run: Check) -> None:
 
 
 def test_places_are_bounded_and_the_first_ones(run: Check) -> None:
-    rows = "".join(f"{'x' if i % 3 else i},a\n" for i in range(3000))
+    rows = "".join(f"{'x' if i % 3 else ''}{i},a\n" for i in range(3000))
     (count,) = run({"a.csv": "id,name\n" + rows}, FIELDS).counts
     assert count.count == 2000
     lines = [i + 2 for i in range(3000) if i % 3][:10]
@@ -162,7 +177,8 @@ def test_parquet_is_judged_by_its_types(run: Check, told: Any) -> None:
         id=pa.array([1, 2, None], pa.int32()),
         name=pa.array(["Ann", "Robert", "Bo"]).dictionary_encode(),
     )
-    fields = [{**FIELDS[0], "constraints": {"required": True, "maximum": 1}}, FIELDS[1]]
+    limits = {"required": True, "maximum": 1}
+    fields = [{"name": "id", "type": "integer", "constraints": limits}, FIELDS[1]]
     assert told(run({"a.parquet": content}, fields)) == {
         ("required", "id"): (1, [3]),
         ("maximum", "id"): (1, [2]),
@@ -207,8 +223,9 @@ def test_parquet_of_all_types_that_have_a_match(run: Check) -> None:
         i=pa.nulls(1),
         j=pa.array([2024], pa.int16()),
     )
-    types = "number boolean date datetime time array object list integer year".split()
-    fields = [{"name": n, "type": t} for n, t in zip("abcdefghij", types, strict=True)]
+    types = ("number", "boolean", "date", "datetime", "time", "array", "object", "list")
+    fields = [{"name": n, "type": t} for n, t in zip("abcdefgh", types, strict=True)]
+    fields += [{"name": "i", "type": "integer"}, {"name": "j", "type": "year"}]
     report = run({"a.parquet": content}, fields)
     assert [(c.code, c.field) for c in report.counts if c.code != "blank-row"] == []
 

@@ -50,6 +50,21 @@ def test_repeated_rows_are_warned_of_without_the_first(run: Check, told: Any) ->
     assert found[("blank-row", "")] == (3, [5, 6, 9])
 
 
+def test_with_a_primary_key_a_repeated_row_is_a_repeated_key(run: Check, told: Any) -> None:
+    schema = {"fields": [{"name": "a", "type": "string"}], "primaryKey": "a"}
+    assert told(run({"a.csv": "a\nx\ny\nx\n"}, schema)) == {("primary-key", "a"): (2, [2, 4])}
+
+
+def test_values_that_break_a_rule_are_compared_as_well(run: Check, told: Any) -> None:
+    fields = [{"name": "a", "type": "integer", "constraints": {"unique": True, "maximum": 2}}]
+    assert told(run({"a.csv": "a\n40\n1\n40\n"}, [*fields, {"name": "b"}])) == {
+        ("missing-field", "b"): (1, [1]),
+        ("maximum", "a"): (2, [2, 4]),
+        ("unique", "a"): (2, [2, 4]),
+        ("duplicate-row", ""): (1, [4]),
+    }
+
+
 def test_columns_beside_the_schema_tell_rows_apart(run: Check) -> None:
     schema = {"fields": [{"name": "a", "type": "string"}], "fieldsMatch": ["subset"]}
     assert run({"a.csv": "a,z\nx,1\nx,2\n"}, schema).counts == ()
@@ -78,8 +93,7 @@ def test_as_counted_in_memory(
     unique, copies = sorted(report.counts, key=lambda count: count.severity)
     assert (unique.code, unique.count) == ("unique", len(lines))
     assert [issue.line for issue in unique.samples] == lines[:10]
-    seen: set[int] = set()
-    again = [i + 2 for i, key in enumerate(keys) if key in seen or seen.add(key)]
+    again = [i + 2 for i, key in enumerate(keys) if key in keys[:i]]
     assert (copies.code, copies.count) == ("duplicate-row", len(again))
     assert [issue.line for issue in copies.samples] == again[:10]
 
@@ -112,6 +126,13 @@ def test_a_foreign_key_without_its_table_is_said(run: Check) -> None:
     report = run({"sales.csv": "home,price\nh1,1\n"}, PACKAGE)
     assert report.counts == ()
     assert report.unchecked == ("foreign key of home: no file of homes is given",)
+
+
+def test_a_foreign_key_of_another_type_is_said(run: Check) -> None:
+    homes = {"fields": [{"name": "id", "type": "integer"}]}
+    package = {"resources": [{"name": "homes", "schema": homes}, PACKAGE["resources"][1]]}
+    report = run({"homes.csv": "id\n1\n", "sales.csv": "home,price\n1,1\n"}, package)
+    assert report.unchecked == ("foreign key of home: homes has other types there",)
 
 
 def test_a_table_that_refers_to_itself(run: Check, told: Any) -> None:

@@ -29,7 +29,7 @@ ROWS = (
 
 
 def one(register: Register, path: Path | str, **options: str) -> HeaderReport:
-    (report,) = inspect([str(path)], register, **options).headers  # type: ignore[arg-type]
+    (report,) = inspect([str(path)], register, **options).headers
     return report
 
 
@@ -259,6 +259,6 @@ def test_what_cannot_be_looked_at_is_named(
 ) -> None:
     (tmp_path / "empty.csv").touch()
     with pytest.raises(ReleaseError) as caught:
-        inspect([str(tmp_path / path)], register, **options)  # type: ignore[arg-type]
+        inspect([str(tmp_path / path)], register, **options)
     assert caught.value.problem.code == code
     assert str(caught.value)

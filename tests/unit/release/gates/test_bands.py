@@ -96,8 +96,8 @@ def test_small_partitions(before: int, now: int, expected: str | None) -> None:
 
 def test_real_reorganisations_are_no_alarm_and_a_lost_successor_is() -> None:
     successors = dict(load_codelist("local-authorities").successors)
-    cumberland = {"E07000026": 9000, "E07000028": 9000, "E07000029": 9000}
-    before: dict[str | None, int] = {**cumberland, "E06000001": 5000}
+    before: dict[str | None, int] = dict.fromkeys(("E07000026", "E07000028", "E07000029"), 9000)
+    before["E06000001"] = 5000
     assert codes(before, {"E06000063": 27100, "E06000001": 5000}, successors) == []
     gone = codes(before, {"E06000001": 5000}, successors)
     assert (VANISHED, "place E07000026") in gone
