@@ -110,9 +110,10 @@ class _Column:
 
 def _codes(parsed: Parsed) -> Iterator[tuple[int, pl.Series]]:
     """(position in ``CODES``, which values have it) for each code that was found."""
-    for problem in parsed.problem.unique().sort():
-        if problem:
-            yield problem - 1, parsed.problem == problem
+    if parsed.problem.max():
+        for problem in parsed.problem.unique().sort():
+            if problem:
+                yield problem - 1, parsed.problem == problem
     if parsed.warning.max():
         for bit in range(len(CODES) - FIRST_WARNING - 1):
             at = (parsed.warning // 2**bit) % 2 == 1

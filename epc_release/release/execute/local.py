@@ -31,6 +31,7 @@ class LocalExecutor:
 
     def _open(self) -> ProcessPoolExecutor:
         os.environ["POLARS_MAX_THREADS"] = str(max(1, (os.cpu_count() or 1) // self.jobs))
+        os.environ["OPENBLAS_NUM_THREADS"] = "1"  # numpy's, which nothing here uses
         return ProcessPoolExecutor(
             self.jobs,
             mp_context=multiprocessing.get_context("spawn"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import polars as pl
 
@@ -49,7 +50,7 @@ def parse_values(
     Timestamps with an offset become local time of ``timezone``. Raises E130 to E133 for a schema
     that cannot be checked.
     """
-    tokens = list(dict.fromkeys(normalise(pl.Series(list(missing), dtype=pl.String))))
+    tokens = _normal(frozenset(missing))
     text = rewrite(normalise(values), rewrites)
     absent = text.is_in(tokens).fill_null(True)
     checks = value_checks(field)
@@ -57,6 +58,11 @@ def parse_values(
     typed = read_text(field, text.set(absent, None) if absent.any() else text, timezone)
     found, problem = _errors(checks, typed)
     return Parsed(found, problem, absent, _warnings(checks, found, typed.cut))
+
+
+@lru_cache(maxsize=4096)
+def _normal(tokens: frozenset[str]) -> list[str]:
+    return normalise(pl.Series(sorted(tokens), dtype=pl.String)).to_list()
 
 
 def _canonical(checks: tuple[Check, ...], text: pl.Series) -> pl.Series:
