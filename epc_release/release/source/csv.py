@@ -181,6 +181,7 @@ def read_chunk(
     ]
     types = {name: _TEXT if our in plain else _CATEGORY for name, our in ours}
     convert = pc.ConvertOptions(
+        check_utf8=False,  # the whole text has been checked
         column_types=types,
         include_columns=[name for name, _ in ours],
         strings_can_be_null=False,
