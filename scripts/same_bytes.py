@@ -26,7 +26,6 @@ PROGRAM = [sys.executable, "-m", "epc_release.release.cli"]
 DIALECTS = ("register", "legacy", "current")
 FORMS = ("csv", "csv.gz", "zip", "parquet")
 FILES = 3  # that the records of a table are shuffled over
-CUTOFF = "2026-10-01T00:00:00+00:00"
 
 
 def main() -> None:
@@ -43,26 +42,19 @@ def main() -> None:
         sys.exit("The releases differ.")
 
 
-def _builds(arguments: argparse.Namespace) -> Iterator[tuple[str, str, list[str], list[str]]]:
-    """(dialect, name, sources, options) of each build; an extract is removed after its last."""
+def _builds(arguments: argparse.Namespace) -> Iterator[tuple[str, str, Path, list[str]]]:
+    """(dialect, name, source, options) of each build; an extract is removed after its last."""
     for dialect in arguments.dialects:
         for jobs, form in enumerate(FORMS):
             folder = synth(arguments.at, arguments.rows, dialect, form)
-            known = json.loads((folder / "extract.json").read_text(encoding="utf-8"))
-            told = [
-                *("--suppressions", str(folder / "suppressions.csv"), "--cutoff", CUTOFF),
-                *("--suppressions-as-of", known["suppressions"]["as_of"]),
-            ]
-            whole = [str(folder)]
             one = ["--jobs", str(1 + jobs % 2)]
-            yield dialect, f"{form}, jobs {one[1]}", whole, [*told, *one]
+            yield dialect, f"{form}, jobs {one[1]}", folder, one
             if form == "csv":
-                yield dialect, "csv, jobs 2", whole, [*told, "--jobs", "2"]
-                small = ["--jobs", "2", "--memory", "1GiB"]
-                yield dialect, "csv, jobs 2, 1 GiB", whole, [*told, *small]
+                yield dialect, "csv, jobs 2", folder, ["--jobs", "2"]
+                yield dialect, "csv, jobs 2, 1 GiB", folder, ["--jobs", "2", "--memory", "1GiB"]
                 mixed = shuffled(folder, arguments.at / "shuffled")
-                yield dialect, f"csv shuffled, {FILES} files", mixed, [*told, "--jobs", "2"]
-                shutil.rmtree(arguments.at / "shuffled")
+                yield dialect, f"csv shuffled, {FILES} files", mixed, ["--jobs", "2"]
+                shutil.rmtree(mixed)
             shutil.rmtree(folder)
 
 
@@ -74,29 +66,38 @@ def synth(at: Path, rows: int, dialect: str, form: str) -> Path:
     return folder
 
 
-def shuffled(folder: Path, target: Path) -> list[str]:
-    """Each table's records in another order, in several files, the last ones first."""
+def shuffled(folder: Path, target: Path) -> Path:
+    """An extract like ``folder`` with each table's records in another order, in several files."""
     shutil.rmtree(target, ignore_errors=True)
     target.mkdir()
-    found = []
-    for file in sorted(folder.glob("*.csv")):
-        if file.stem == "suppressions":
-            continue
-        table = pl.read_csv(file, infer_schema=False)
+    known = json.loads((folder / "extract.json").read_text(encoding="utf-8"))
+    for name, facts in known["tables"].items():
+        table = pl.read_csv(folder / f"{name}.csv", infer_schema=False)
         table = table.sample(fraction=1.0, shuffle=True, seed=1)
-        for part in reversed(range(FILES)):
-            name = target / f"{part}-{file.name}"
-            table.gather_every(FILES, part).write_csv(name)
-            found.append(f"{file.stem}={name}")
-    return found
+        facts["files"] = [
+            _written(table.gather_every(FILES, part), target / f"{FILES - part}-{name}.csv")
+            for part in range(FILES)
+        ]
+    shutil.copy(folder / "suppressions.csv", target)
+    (target / "extract.json").write_text(json.dumps(known), encoding="utf-8")
+    return target
 
 
-def build(at: Path, sources: list[str], options: list[str]) -> str:
+def _written(table: pl.DataFrame, path: Path) -> dict[str, object]:
+    """Writes a file; what the control file says of it."""
+    table.write_csv(path)
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    size = path.stat().st_size
+    return {"path": path.name, "rows": table.height, "bytes": size, "sha256": digest}
+
+
+def build(at: Path, source: Path, options: list[str]) -> str:
     """The digest of the release's ``SHA256SUMS``."""
     out, state = at / "out", at / "state"
     for folder in (out, state):
         shutil.rmtree(folder, ignore_errors=True)
-    told = [part for source in sources for part in ("--source", source)]
+    told = ["--source", str(source), "--suppressions", str(source / "suppressions.csv")]
     places = ["--out", str(out), "--state", str(state), "--release", "same"]
     _run([*PROGRAM, "build", *told, *places, *options])
     return hashlib.sha256((out / "same" / "SHA256SUMS").read_bytes()).hexdigest()
