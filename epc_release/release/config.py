@@ -67,7 +67,7 @@ class Settings:
     allow_partial: bool = False
     allow_synthetic: bool = False
     archives: tuple[str, ...] = DEFAULT_ARCHIVES
-    compression_level: int = 6
+    compression_level: int = 5
     log_format: Literal["text", "json"] = "text"
 
 

@@ -7,8 +7,12 @@ partitions, less what was dropped when keys were settled, is what the files hold
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import partial
+from itertools import groupby
 from pathlib import Path
+from typing import BinaryIO
 
 import polars as pl
 import pyarrow as pa
@@ -29,7 +33,7 @@ from epc_release.release.write.fragments import (
     Run,
     compress_partitions,
 )
-from epc_release.release.write.parquet import ROW_GROUP_ROWS, to_arrow, write_part
+from epc_release.release.write.parquet import ROW_GROUP_ROWS, Part, open_part, to_arrow
 from epc_release.schemas.checks import compile_checks
 
 
@@ -76,21 +80,19 @@ def finish(task: FinishTask) -> Finished:
     order = _order(plan, rows, label)
     runs = _runs(plan, rows, label, order)
     store = context.folder("fragments") / f"{task.number}.deflate"
+    csv: list[PartitionCsv] = []
+    parts: list[FileFacts] = []
+    target = arrow_schema(plan.written)
     with store.open("wb") as sink:
-        csv = compress_partitions(
-            _blocks(rows, order, 0, len(rows), BLOCK_ROWS),
-            plan.published,
-            runs,
-            sink,
-            store=str(store),
-            level=context.job.compression_level,
-        )
-    parts = tuple(_write_parts(context, plan, rows, order, csv))
+        for group in _neighbours(runs):
+            made, facts = _write(context, plan, target, group, _blocks(rows, order, group), sink)
+            csv += made
+            parts += facts
     return Finished(
         number=task.number,
         table=task.table,
         rows=len(rows),
-        parts=parts,
+        parts=tuple(parts),
         csv=tuple(csv),
         issues=_count(issues, label),
         presence=presence(rows, order, plan.written.names, runs),
@@ -106,13 +108,11 @@ def _order(plan: TablePlan, rows: pl.DataFrame, label: str) -> pl.Series:
     return rows.select(pl.arg_sort_by(keys, nulls_last=last)).to_series()
 
 
-def _blocks(
-    rows: pl.DataFrame, order: pl.Series, start: int, stop: int, size: int
-) -> Iterator[pl.DataFrame]:
-    """Sorted rows ``start`` to before ``stop``, at most ``size`` at a time: they are never all
-    there a second time."""
-    for at in range(start, stop, size):
-        yield rows[order.slice(at, min(size, stop - at))]
+def _blocks(rows: pl.DataFrame, order: pl.Series, runs: Sequence[Run]) -> Iterator[pl.DataFrame]:
+    """The sorted rows of ``runs``, a row group at a time: never are all there a second time."""
+    stop = runs[-1].stop
+    for at in range(runs[0].start, stop, ROW_GROUP_ROWS):
+        yield rows[order.slice(at, min(ROW_GROUP_ROWS, stop - at))]
 
 
 def _runs(plan: TablePlan, rows: pl.DataFrame, label: str, order: pl.Series) -> list[Run]:
@@ -131,60 +131,70 @@ def _runs(plan: TablePlan, rows: pl.DataFrame, label: str, order: pl.Series) -> 
     return found
 
 
-def _write_parts(
-    context: Context,
-    plan: TablePlan,
-    rows: pl.DataFrame,
-    order: pl.Series,
-    csv: Sequence[PartitionCsv],
-) -> Iterator[FileFacts]:
-    """A Parquet part for each partition; small neighbours are decoded together: it costs less."""
-    target = arrow_schema(plan.written)
-    start = 0
-    for group in _neighbours(csv):
-        stop = start + sum(part.rows for part in group)
-        tables = (
-            to_arrow(block, target) for block in _blocks(rows, order, start, stop, ROW_GROUP_ROWS)
-        )
-        if len(group) == 1:
-            yield _write_part(context, plan, group[0], target, tables)
-        else:
-            together, at = next(tables), 0
-            for part in group:
-                table = together.slice(at, part.rows)
-                yield _write_part(context, plan, part, target, [table])
-                at += part.rows
-        start = stop
-
-
-def _write_part(
-    context: Context,
-    plan: TablePlan,
-    part: PartitionCsv,
-    target: pa.Schema,
-    tables: Iterable[pa.Table],
-) -> FileFacts:
-    path = part_path(plan.table.name, plan.partition, part.value)
-    return write_part(
-        context.job.release,
-        path,
-        target,
-        tables,
-        sorted_by=() if plan.table.parent else plan.sort,  # children stand by year first
-        content_sha256=part.content_sha256,
-    )
-
-
-def _neighbours(csv: Sequence[PartitionCsv]) -> Iterator[list[PartitionCsv]]:
-    """Neighbouring partitions of together at most ``BLOCK_ROWS`` rows, or one larger one."""
-    group: list[PartitionCsv] = []
-    for part in csv:
-        if group and sum(p.rows for p in group) + part.rows > BLOCK_ROWS:
+def _neighbours(runs: Sequence[Run]) -> Iterator[list[Run]]:
+    """The runs of neighbouring partitions of together at most ``BLOCK_ROWS`` rows, or of one larger
+    one: small ones cost less together."""
+    group: list[Run] = []
+    for _, found in groupby(runs, key=lambda run: run.value):
+        partition = list(found)
+        if group and partition[-1].stop - group[0].start > BLOCK_ROWS:
             yield group
             group = []
-        group.append(part)
+        group += partition
     if group:
         yield group
+
+
+def _write(
+    context: Context,
+    plan: TablePlan,
+    target: pa.Schema,
+    runs: Sequence[Run],
+    blocks: Iterator[pl.DataFrame],
+    sink: BinaryIO,
+) -> tuple[list[PartitionCsv], list[FileFacts]]:
+    """CSV fragments and Parquet parts of one group; both are made of the same blocks."""
+    compress = partial(
+        compress_partitions,
+        names=plan.published,
+        runs=runs,
+        sink=sink,
+        store=sink.name,
+        level=context.job.compression_level,
+    )
+    if runs[0].value == runs[-1].value:
+        with _part(context, plan, target, runs[0].value) as part:
+            csv = compress(_written(part, blocks, target))
+        return csv, [part.facts(csv[0].content_sha256)]
+    block = next(blocks)
+    csv = compress([block])
+    table, start, facts = to_arrow(block, target), 0, []
+    for made in csv:
+        with _part(context, plan, target, made.value) as part:
+            part.write(table.slice(start, made.rows))
+        start += made.rows
+        facts.append(part.facts(made.content_sha256))
+    return csv, facts
+
+
+def _written(
+    part: Part, blocks: Iterable[pl.DataFrame], target: pa.Schema
+) -> Iterator[pl.DataFrame]:
+    """The blocks, each a row group of the part before it goes on."""
+    for block in blocks:
+        part.write(to_arrow(block, target))
+        yield block
+
+
+def _part(
+    context: Context, plan: TablePlan, target: pa.Schema, value: str | None
+) -> AbstractContextManager[Part]:
+    return open_part(
+        context.job.release,
+        part_path(plan.table.name, plan.partition, value),
+        target,
+        sorted_by=() if plan.table.parent else plan.sort,  # children stand by year first
+    )
 
 
 def _sortable(frame: pl.DataFrame, name: str) -> pl.DataType:

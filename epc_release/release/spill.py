@@ -96,11 +96,9 @@ def read_range(path: Path, start: int = 0, stop: int | None = None) -> pl.DataFr
 def concat(frames: Iterable[pl.DataFrame]) -> pl.DataFrame:
     """Frames of the same columns as one; a column that is text in one of them is text."""
     parts = list(frames)
+    schemas = [part.schema for part in parts]
     texts = {
-        name
-        for part in parts
-        for name, dtype in part.schema.items()
-        if dtype == pl.String and any(other.schema[name] != pl.String for other in parts)
+        name for name in schemas[0] if len({schema[name] == pl.String for schema in schemas}) == 2
     }
     if texts:
         parts = [part.with_columns(pl.col(list(texts)).cast(pl.String)) for part in parts]

@@ -21,6 +21,11 @@ class Field:
 
     descriptor: Mapping[str, Any]
 
+    @cached_property
+    def json(self) -> str:
+        """The descriptor as text: what tells two fields apart."""
+        return json.dumps(self.descriptor)
+
     @property
     def name(self) -> str:
         return str(self.descriptor["name"])

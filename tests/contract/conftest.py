@@ -25,7 +25,7 @@ from epc_release.manifests.layout import part_path, year_label
 from epc_release.manifests.licence import licence_text
 from epc_release.release.write.archives import TableCsv, plan_archives, write_archive
 from epc_release.release.write.fragments import Run, compress_partitions
-from epc_release.release.write.parquet import to_arrow, write_part
+from epc_release.release.write.parquet import open_part, to_arrow
 from epc_release.schemas.register import CodeList, Register, Table
 from epc_release.schemas.table import TableSchema
 
@@ -179,7 +179,9 @@ def write_table(
     for csv in csvs:
         path = part_path(name, shape.partition, csv.value)
         rows = to_arrow(frame.slice(start, csv.rows), target)
-        parts.append(write_part(root, path, rows.schema, [rows], content_sha256=csv.content_sha256))
+        with open_part(root, path, rows.schema) as part:
+            part.write(rows)
+        parts.append(part.facts(csv.content_sha256))
         start += csv.rows
     facts = TableFacts(
         name,

@@ -105,7 +105,7 @@ _OPTIONS = (
     click.option(
         "--compression-level",
         metavar="1-9",
-        help="Of the zip archives: 1 is fast, 9 is small.  [default: 6]",
+        help="Of the zip archives: 1 is fast, 9 is small.  [default: 5]",
     ),
     click.option("--jobs", metavar="N", help="Worker processes.  [default: all cores]"),
     click.option(

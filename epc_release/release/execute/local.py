@@ -18,6 +18,12 @@ from epc_release.release.execute import Result, Task
 
 ATTEMPTS = 3  # of a task whose worker died; the third death is no accident
 
+WORKERS = {  # what workers must find when they load their libraries (docs/adr/0021)
+    "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",
+    "ARROW_DEFAULT_MEMORY_POOL": "system",
+    "OPENBLAS_NUM_THREADS": "1",  # numpy's threads, for which nothing here has work
+}
+
 
 class LocalExecutor:
     """Spawned workers; the tasks of a worker that died are run again in a new pool.
@@ -31,6 +37,8 @@ class LocalExecutor:
 
     def _open(self) -> ProcessPoolExecutor:
         os.environ["POLARS_MAX_THREADS"] = str(max(1, (os.cpu_count() or 1) // self.jobs))
+        for name, value in WORKERS.items():
+            os.environ.setdefault(name, value)
         return ProcessPoolExecutor(
             self.jobs,
             mp_context=multiprocessing.get_context("spawn"),

@@ -243,11 +243,11 @@ def parse(
     ]
     types = {name: _TEXT if our in plain else _CATEGORY for name, our in ours}
     convert = pc.ConvertOptions(
+        check_utf8=False,  # the whole text has been checked
         column_types=types,
         include_columns=[name for name, _ in ours],
         strings_can_be_null=False,
         null_values=[],
-        check_utf8=False,  # the whole text has been, which is faster
     )
     table, ragged = _table(data, names, convert, chunk)
     renamed = table.rename_columns([our for _, our in ours])

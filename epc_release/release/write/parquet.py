@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from io import IOBase
 from pathlib import Path
-from typing import IO, cast
+from typing import cast
 
 import polars as pl
 import pyarrow as pa
@@ -14,39 +17,52 @@ from epc_release.manifests.facts import FileFacts
 from epc_release.release.write.sink import HashingSink
 
 ROW_GROUP_ROWS = 122_880
+BUFFER_BYTES = 1 << 20  # Parquet is written in many small pieces
 COMPRESSION_LEVEL = 3  # higher ones cost more than they save (measured)
 
 
-def write_part(
-    root: Path,
-    path: str,
-    schema: pa.Schema,
-    groups: Iterable[pa.Table],
-    *,
-    sorted_by: Sequence[str] = (),
-    content_sha256: str | None = None,
-) -> FileFacts:
-    """Write ``groups`` (as ``to_arrow`` makes them) to ``root / path``, one row per record.
+@dataclass
+class Part:
+    """A part that is being written, one row per record."""
 
-    Each is a row group: ``ROW_GROUP_ROWS`` rows, the last one what is left. ``sorted_by`` is
-    recorded in the file: the rows must be sorted so, ascending, missing values first. The same rows
-    give the same bytes. ``content_sha256`` is passed on into the facts.
+    sink: HashingSink
+    writer: pq.ParquetWriter
+    rows: int = 0
+
+    def write(self, group: pa.Table) -> None:
+        """Add a row group: ``ROW_GROUP_ROWS`` rows as ``to_arrow`` makes them, the last one what is
+        left."""
+        self.writer.write_table(group, row_group_size=ROW_GROUP_ROWS)
+        self.rows += group.num_rows
+
+    def facts(self, content_sha256: str | None) -> FileFacts:
+        """Of the closed file; ``content_sha256`` is passed on."""
+        return self.sink.facts(self.rows, content_sha256)
+
+
+@contextmanager
+def open_part(
+    root: Path, path: str, schema: pa.Schema, *, sorted_by: Sequence[str] = ()
+) -> Iterator[Part]:
+    """Begin the part ``root / path``; it is complete where the context is left without an error.
+
+    ``sorted_by`` is recorded in the file: the rows must be sorted so, ascending, missing values
+    first. The same rows give the same bytes.
     """
     order = [pq.SortingColumn(schema.get_field_index(c), nulls_first=True) for c in sorted_by]
-    rows = 0
-    with HashingSink(root, path) as sink:
-        with pq.ParquetWriter(
-            cast("IO[bytes]", sink),
+    with (
+        HashingSink(root, path) as sink,
+        pa.BufferedOutputStream(pa.PythonFile(cast("IOBase", sink), "w"), BUFFER_BYTES) as buffer,
+        pq.ParquetWriter(
+            buffer,
             schema,
             compression="zstd",
             compression_level=COMPRESSION_LEVEL,
             write_page_index=True,
             sorting_columns=order or None,
-        ) as writer:
-            for group in groups:
-                writer.write_table(group, row_group_size=ROW_GROUP_ROWS)
-                rows += group.num_rows
-        return sink.facts(rows, content_sha256)
+        ) as writer,
+    ):
+        yield Part(sink, writer)
 
 
 def to_arrow(frame: pl.DataFrame, target: pa.Schema) -> pa.Table:

@@ -81,7 +81,7 @@ def _compile(descriptor: str, exact: bool) -> Plan:
 
 def value_checks(field: Field) -> tuple[Check, ...]:
     """The checks of ``field`` that look at one value at a time, errors before warnings."""
-    return _value_checks(json.dumps(field.descriptor))
+    return _value_checks(field.json)
 
 
 @lru_cache(maxsize=4096)

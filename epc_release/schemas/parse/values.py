@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from functools import reduce
+from functools import lru_cache, reduce
 from operator import or_
 from typing import Final
 
@@ -16,7 +16,6 @@ from epc_release.schemas.table import Field
 from epc_release.schemas.types.codes import WARNINGS, problem_number, warning_bit
 from epc_release.schemas.types.read import Typed, read_text
 from epc_release.schemas.types.text import normalise, rewrite
-
 
 _FEW_TOKENS: Final = 6
 
@@ -76,15 +75,21 @@ def parse_values(
     If ``exact``, texts are judged as they stand, by the standard alone: nothing is normalised,
     rewritten or respelt, and ``read_text`` allows nothing besides.
     """
-    tokens = pl.Series(list(dict.fromkeys(missing)), dtype=pl.String)
+    tokens = _tokens(frozenset(missing), exact)
     text = values if exact else rewrite(normalise(values), rewrites)
-    absent = _absent(text, tokens if exact else normalise(tokens))
+    absent = _absent(text, tokens)
     checks = value_checks(field)
     text = _canonical(checks, text) if field.type == "string" and not exact else text
     present = text.set(absent, None) if absent.any() else text
     typed = read_text(field, present, timezone, exact=exact)
     found, problem, warning = _judged(checks, typed)
     return Parsed(found, typed.values, problem, absent, warning)
+
+
+@lru_cache(maxsize=4096)
+def _tokens(missing: frozenset[str], exact: bool) -> pl.Series:
+    tokens = pl.Series(sorted(missing), dtype=pl.String)
+    return tokens if exact else normalise(tokens)
 
 
 def _canonical(checks: tuple[Check, ...], text: pl.Series) -> pl.Series:

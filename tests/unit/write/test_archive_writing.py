@@ -29,7 +29,7 @@ from epc_release.release.write.fragments import (
     Run,
     compress_partitions,
 )
-from epc_release.release.write.parquet import to_arrow, write_part
+from epc_release.release.write.parquet import open_part, to_arrow
 from epc_release.schemas.register import Register, Table
 from epc_release.schemas.table import TableSchema
 
@@ -239,10 +239,11 @@ def test_a_part_has_no_trace_of_what_was_filtered(tmp_path: Path) -> None:
         schema_overrides={"key": pl.Categorical},
     ).filter(pl.col("n").is_not_null())
     table = to_arrow(coded, arrow_schema(schema))
-    facts = [
-        write_part(tmp_path, f"{n}/p.parquet", table.schema, [table], sorted_by=["key"])
-        for n in range(2)
-    ]
+    facts = []
+    for n in range(2):
+        with open_part(tmp_path, f"{n}/p.parquet", table.schema, sorted_by=["key"]) as part:
+            part.write(table)
+        facts.append(part.facts(None))
     assert facts[0].sha256 == facts[1].sha256
     data = (tmp_path / "0/p.parquet").read_bytes()
     assert (facts[0].bytes, facts[0].rows) == (len(data), 1)
