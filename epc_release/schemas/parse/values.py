@@ -109,7 +109,7 @@ def _canonical(checks: tuple[Check, ...], text: pl.Series) -> pl.Series:
 def _absent(text: pl.Series, tokens: pl.Series) -> pl.Series:
     """Boolean: which texts are null or one of ``tokens``."""
     if 0 < tokens.len() <= _FEW_TOKENS:  # a comparison costs less than a set of them
-        found = reduce(or_, (text == token for token in tokens))
+        found: pl.Series = reduce(or_, (text == token for token in tokens))
     else:
         found = text.is_in(tokens.implode())
     return found.fill_null(True) if found.null_count() else found
