@@ -24,22 +24,28 @@ from epc_release.manifests.layout import UNKNOWN_YEAR, part_path, year_label
 from epc_release.release import quarantine
 from epc_release.release.context import Context, TablePlan, load_context
 from epc_release.release.presence import Presence, presence
-from epc_release.release.records import FIRST_REJECTED, REJECTED
+from epc_release.release.records import DECISION, FIRST_REJECTED, REJECTED
 from epc_release.release.settle import NO_PARTITION, YEAR, Piece
 from epc_release.release.spill import concat, read_range
+from epc_release.release.windows import Span, Windows
 from epc_release.release.write.fragments import (
     BLOCK_ROWS,
     PartitionCsv,
     Run,
     compress_partitions,
 )
-from epc_release.release.write.parquet import ROW_GROUP_ROWS, Part, open_part, to_arrow
+from epc_release.release.write.parquet import Part, open_part, to_arrow
 from epc_release.schemas.checks import compile_checks
+
+PLACE = ("__chunk", "__row")  # of a parent's record in the input
 
 
 @dataclass(frozen=True)
 class FinishTask:
-    """One group: its partitions' labels in order, and where their rows, issues and drops stand."""
+    """One group: its partitions' labels in order, and where their rows, issues and drops stand.
+
+    At most about ``window`` rows are held in memory (but always a block, see ``_blocks``).
+    """
 
     context: Path
     number: int
@@ -48,6 +54,7 @@ class FinishTask:
     data: tuple[Piece, ...]
     issues: tuple[Piece, ...]
     drops: tuple[Path, ...]
+    window: int
 
 
 @dataclass(frozen=True)
@@ -71,32 +78,69 @@ def finish(task: FinishTask) -> Finished:
     """Run one group."""
     context = load_context(task.context)
     plan = context.plan(task.table)
-    rows = concat([piece.read() for piece in task.data])
-    issues = concat([piece.read() for piece in task.issues]) if task.issues else None
-    if task.drops:
-        rows, issues = _drop(context, task, plan, rows, issues)
-    _validate(plan, rows)
     label = plan.partition or NO_PARTITION
-    order = _order(plan, rows, label)
-    runs = _runs(plan, rows, label, order)
+    keys = concat(piece.read(_key_columns(plan, label)) for piece in task.data)
+    issues = concat(piece.read() for piece in task.issues) if task.issues else None
+    order = _order(plan, keys, label)
+    drops = _drops(task, keys)
+    if len(drops):
+        order = order.filter(~order.is_in(drops["__at"].implode()))
+        issues = issues.join(drops, on=PLACE, how="anti") if issues is not None else None
+    refused = drops.filter(pl.col("__decision") >= FIRST_REJECTED)
+    years = _years(plan, keys)
+    runs = _runs(keys[label], years, order)
+    groups = list(_neighbours(runs))
+    tally = _Tally(plan, years)
+    rows = Windows(
+        task.data,
+        order,
+        blocks=(span for group in groups for span in _blocks(group)),
+        size=task.window,
+        seen=tally.add,
+        beside=refused["__at"],
+    )
     store = context.folder("fragments") / f"{task.number}.deflate"
     csv: list[PartitionCsv] = []
     parts: list[FileFacts] = []
     target = arrow_schema(plan.written)
     with store.open("wb") as sink:
-        for group in _neighbours(runs):
-            made, facts = _write(context, plan, target, group, _blocks(rows, order, group), sink)
+        for group in groups:
+            blocks = (rows.block(*span) for span in _blocks(group))
+            made, facts = _write(context, plan, target, group, blocks, sink)
             csv += made
             parts += facts
+    if len(refused):
+        _quarantine(context, task, plan, rows.aside().join(refused, on=PLACE))
     return Finished(
         number=task.number,
         table=task.table,
-        rows=len(rows),
+        rows=len(order),
         parts=tuple(parts),
         csv=tuple(csv),
         issues=_count(issues, label),
-        presence=presence(rows, order, plan.written.names, runs),
+        presence=tally.presence,
     )
+
+
+class _Tally:
+    """What is looked at in every row, window by window: the schema, and which cells there are."""
+
+    def __init__(self, plan: TablePlan, years: pl.Series) -> None:
+        self._plan, self._years = plan, years
+        self.presence: dict[str, Presence] = {}
+
+    def add(self, rows: pl.DataFrame, positions: pl.Series) -> None:
+        _validate(self._plan, rows)
+        found = presence(rows, self._years.gather(positions), self._plan.written.names)
+        if self.presence:
+            found = {name: self.presence[name] + one for name, one in found.items()}
+        self.presence = found
+
+
+def _key_columns(plan: TablePlan, label: str) -> set[str]:
+    """What the order of the rows, their years and their places depend on."""
+    year = YEAR if plan.table.parent else plan.year
+    return {label, "__row", *plan.sort, *((year,) if year else ())}
 
 
 def _order(plan: TablePlan, rows: pl.DataFrame, label: str) -> pl.Series:
@@ -108,22 +152,25 @@ def _order(plan: TablePlan, rows: pl.DataFrame, label: str) -> pl.Series:
     return rows.select(pl.arg_sort_by(keys, nulls_last=last)).to_series()
 
 
-def _blocks(rows: pl.DataFrame, order: pl.Series, runs: Sequence[Run]) -> Iterator[pl.DataFrame]:
-    """The sorted rows of ``runs``, a row group at a time: never are all there a second time."""
+def _blocks(runs: Sequence[Run]) -> Iterator[Span]:
+    """The rows of ``runs``, as many at a time as are serialised at a time."""
     stop = runs[-1].stop
-    for at in range(runs[0].start, stop, ROW_GROUP_ROWS):
-        yield rows[order.slice(at, min(ROW_GROUP_ROWS, stop - at))]
+    for at in range(runs[0].start, stop, BLOCK_ROWS):
+        yield at, min(at + BLOCK_ROWS, stop)
 
 
-def _runs(plan: TablePlan, rows: pl.DataFrame, label: str, order: pl.Series) -> list[Run]:
-    """One for each year of each partition, in the order of the sorted rows."""
+def _years(plan: TablePlan, rows: pl.DataFrame) -> pl.Series:
+    """The label of each row's year (String)."""
     if plan.table.parent:
-        years = rows[YEAR].cast(pl.String).fill_null(UNKNOWN_YEAR)
-    elif plan.year is not None:
-        years = rows.select(year_label(plan.year, rows.schema[plan.year])).to_series()
-    else:
-        years = pl.Series([UNKNOWN_YEAR]).new_from_index(0, len(rows))
-    places = pl.DataFrame({"value": rows[label].cast(pl.String), "year": years})[order]
+        return rows[YEAR].cast(pl.String).fill_null(UNKNOWN_YEAR)
+    if plan.year is not None:
+        return rows.select(year_label(plan.year, rows.schema[plan.year])).to_series()
+    return pl.Series([UNKNOWN_YEAR]).new_from_index(0, len(rows))
+
+
+def _runs(labels: pl.Series, years: pl.Series, order: pl.Series) -> list[Run]:
+    """One for each year of each partition, in the order of the sorted rows."""
+    places = pl.DataFrame({"value": labels.cast(pl.String), "year": years})[order]
     found, start = [], 0
     for length, place in places.to_struct().rle().struct.unnest().iter_rows():
         found.append(Run(place["value"], place["year"], start, start + length))
@@ -180,7 +227,7 @@ def _write(
 def _written(
     part: Part, blocks: Iterable[pl.DataFrame], target: pa.Schema
 ) -> Iterator[pl.DataFrame]:
-    """The blocks, each a row group of the part before it goes on."""
+    """The blocks, each in the part before it goes on."""
     for block in blocks:
         part.write(to_arrow(block, target))
         yield block
@@ -203,27 +250,23 @@ def _sortable(frame: pl.DataFrame, name: str) -> pl.DataType:
     return pl.String() if dtype == pl.Categorical else dtype
 
 
-def _drop(
-    context: Context,
-    task: FinishTask,
-    plan: TablePlan,
-    rows: pl.DataFrame,
-    issues: pl.DataFrame | None,
-) -> tuple[pl.DataFrame, pl.DataFrame | None]:
-    """Leave out what settling dropped; of it what is rejected goes to quarantine, as it would have
-    been published."""
-    drops = concat([read_range(path) for path in task.drops])
-    place = ["__chunk", "__row"]
-    dropped = rows.join(drops, on=place).filter(pl.col("__decision") >= FIRST_REJECTED)
+def _drops(task: FinishTask, keys: pl.DataFrame) -> pl.DataFrame:
+    """What settling dropped of these rows: their positions (``__at``, ascending) and decisions."""
+    if not task.drops:
+        return pl.DataFrame(schema={"__at": pl.UInt32, "__decision": DECISION})
+    place = keys.select(*PLACE).with_row_index("__at")
+    return place.join(concat(read_range(path) for path in task.drops), on=PLACE).sort("__at")
+
+
+def _quarantine(context: Context, task: FinishTask, plan: TablePlan, rows: pl.DataFrame) -> None:
+    """What is rejected goes to quarantine as it would have been published."""
     codes = pl.Series(REJECTED, dtype=pl.String)
-    dropped = dropped.with_columns(__code=codes.gather(dropped["__decision"] - FIRST_REJECTED))
+    rows = rows.with_columns(__code=codes.gather(rows["__decision"] - FIRST_REJECTED))
     quarantine.write(
         context.folder("quarantine"),
         f"finish-{task.number}",
-        quarantine.of_records(task.table, dropped, plan.published),
+        quarantine.of_records(task.table, rows, plan.published),
     )
-    rows = rows.join(drops, on=place, how="anti")
-    return rows, issues.join(drops, on=place, how="anti") if issues is not None else None
 
 
 def _validate(plan: TablePlan, rows: pl.DataFrame) -> None:

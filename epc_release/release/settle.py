@@ -9,6 +9,7 @@ was excluded or rejected: none stays (``duplicate-key``). A child follows its pa
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,9 +47,9 @@ class Piece:
     stop: int
     chunk: int
 
-    def read(self) -> pl.DataFrame:
-        """The rows, with their chunk as column ``__chunk``."""
-        rows = read_range(self.path, self.start, self.stop)
+    def read(self, columns: Collection[str] | None = None) -> pl.DataFrame:
+        """The rows, with their chunk as column ``__chunk``; only these columns where named."""
+        rows = read_range(self.path, self.start, self.stop, columns)
         return rows.with_columns(__chunk=pl.lit(self.chunk, dtype=pl.UInt32))
 
 

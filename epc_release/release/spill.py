@@ -7,7 +7,7 @@ from, and a range of rows is read without reading the file.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -74,11 +74,15 @@ def write_ipc(path: Path, table: pa.Table) -> None:
     temporary.replace(path)
 
 
-def read_range(path: Path, start: int = 0, stop: int | None = None) -> pl.DataFrame:
-    """Rows ``start`` to ``stop`` of a spill as a frame (text of few values is Categorical)."""
-    options = pa.ipc.IpcReadOptions(use_threads=False)
+def read_range(
+    path: Path, start: int = 0, stop: int | None = None, columns: Collection[str] | None = None
+) -> pl.DataFrame:
+    """Rows ``start`` to ``stop`` of a spill as a frame (text of few values is Categorical).
+
+    Only these ``columns``, in the order of the spill, where they are named.
+    """
     with pa.memory_map(str(path)) as source:
-        reader = pa.ipc.open_file(source, options=options)
+        reader = _open(source, columns)
         first = start // BATCH_ROWS
         last = reader.num_record_batches if stop is None else -(-stop // BATCH_ROWS)
         batches = [reader.get_batch(i) for i in range(first, last)]
@@ -93,13 +97,26 @@ def read_range(path: Path, start: int = 0, stop: int | None = None) -> pl.DataFr
     return frame
 
 
+def _open(source: pa.MemoryMappedFile, columns: Collection[str] | None) -> pa.RecordBatchFileReader:
+    wanted = None
+    if columns is not None:
+        names = pa.ipc.open_file(source).schema.names
+        wanted = [position for position, name in enumerate(names) if name in columns]
+    options = pa.ipc.IpcReadOptions(use_threads=False, included_fields=wanted)
+    return pa.ipc.open_file(source, options=options)
+
+
 def concat(frames: Iterable[pl.DataFrame]) -> pl.DataFrame:
-    """Frames of the same columns as one; a column that is text in one of them is text."""
-    parts = list(frames)
-    schemas = [part.schema for part in parts]
-    texts = {
-        name for name in schemas[0] if len({schema[name] == pl.String for schema in schemas}) == 2
-    }
-    if texts:
-        parts = [part.with_columns(pl.col(list(texts)).cast(pl.String)) for part in parts]
-    return pl.concat(parts, rechunk=True)
+    """Frames of the same columns as one; a column that is text in one of them is text.
+
+    Column by column: frames that nobody else holds are given up as they are joined, so that their
+    rows are not in memory twice.
+    """
+    parts = [frame.get_columns() for frame in frames]
+    made: list[pl.Series] = []
+    while parts[0]:
+        columns = [part.pop() for part in parts]
+        if len({column.dtype == pl.String for column in columns}) == 2:
+            columns = [column.cast(pl.String) for column in columns]
+        made.append(pl.concat(columns, rechunk=True))
+    return pl.DataFrame(made[::-1])

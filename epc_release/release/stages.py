@@ -191,9 +191,8 @@ def _finish_tasks(
                 rows[part.label] += part.rows
         if not rows:
             continue
-        for labels in _groups(
-            rows, min(group_rows[table.name], max(1, sum(rows.values()) // (4 * jobs)))
-        ):
+        size = group_rows[table.name]
+        for labels in _groups(rows, min(size, max(1, sum(rows.values()) // (4 * jobs)))):
             yield FinishTask(
                 context=context,
                 number=number,
@@ -202,6 +201,7 @@ def _finish_tasks(
                 data=pieces(spills, labels),
                 issues=pieces(found.issues[table.name], labels),
                 drops=tuple(found.drops[table.name]),
+                window=size,
             )
             number += 1
 

@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from epc_release.release import prepare
+from epc_release.manifests.verify import verify
+from epc_release.release import finish, prepare
+from epc_release.release.write import parquet
 
 DIALECTS = ("register", "legacy", "current")
 
@@ -68,6 +70,25 @@ def test_formats_jobs_chunks_and_order_change_no_byte(
     assert sums(small.path) == expected, "chunk size"  # type: ignore[attr-defined]
     two = build(source, out=tmp_path / "two", jobs=2, **common)
     assert sums(two.path) == expected, "jobs"  # type: ignore[attr-defined]
+
+
+def test_partitions_that_do_not_fit_at_once(
+    extract: Callable[..., Path],
+    build: Callable[..., object],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What a worker may hold decides how often spills are read, and nothing else."""
+    monkeypatch.setattr(finish, "BLOCK_ROWS", 7)
+    monkeypatch.setattr(parquet, "ROW_GROUP_ROWS", 28)
+    source = extract("legacy")
+    found = set()
+    for rows in (10, 60, 1_000_000):
+        monkeypatch.setattr(prepare.Prepared, "group_rows", lambda *_, rows=rows: rows)
+        made = build(source, out=tmp_path / str(rows), executor="serial", cutoff=None)
+        found.add(sums(made.path))  # type: ignore[attr-defined]
+        assert not verify(made.path, deep=True).findings  # type: ignore[attr-defined]
+    assert len(found) == 1
 
 
 def test_order_and_number_of_files_change_no_byte(

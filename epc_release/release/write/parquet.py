@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from io import IOBase
 from pathlib import Path
 from typing import cast
@@ -28,12 +28,21 @@ class Part:
     sink: HashingSink
     writer: pq.ParquetWriter
     rows: int = 0
+    pending: list[pa.Table] = field(default_factory=list)
 
-    def write(self, group: pa.Table) -> None:
-        """Add a row group: ``ROW_GROUP_ROWS`` rows as ``to_arrow`` makes them, the last one what is
-        left."""
-        self.writer.write_table(group, row_group_size=ROW_GROUP_ROWS)
-        self.rows += group.num_rows
+    def write(self, rows: pa.Table) -> None:
+        """Add rows, as ``to_arrow`` makes them; ``ROW_GROUP_ROWS`` of them are a row group."""
+        self.pending.append(rows)
+        self.rows += rows.num_rows
+        if self.rows % ROW_GROUP_ROWS == 0:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write the rows that wait for their row group to be full."""
+        if self.pending:
+            group = pa.concat_tables(self.pending)
+            self.pending.clear()
+            self.writer.write_table(group, row_group_size=ROW_GROUP_ROWS)
 
     def facts(self, content_sha256: str | None) -> FileFacts:
         """Of the closed file; ``content_sha256`` is passed on."""
@@ -62,7 +71,9 @@ def open_part(
             sorting_columns=order or None,
         ) as writer,
     ):
-        yield Part(sink, writer)
+        part = Part(sink, writer)
+        yield part
+        part.flush()
 
 
 def to_arrow(frame: pl.DataFrame, target: pa.Schema) -> pa.Table:
