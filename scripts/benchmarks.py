@@ -144,10 +144,14 @@ def build_command(source: Path, out: Path, arguments: argparse.Namespace) -> lis
 
 
 def environment(at: Path) -> dict[str, str]:
-    """Ours with a throw-away key; every run starts with an empty state."""
+    """Ours with a throw-away key; every run starts with an empty state.
+
+    Modules may be kept compiled, as those of an installed program are.
+    """
     shutil.rmtree(at / "state", ignore_errors=True)
     key = base64.b64encode(secrets.token_bytes(32)).decode()
-    inherited = {k: v for k, v in os.environ.items() if not k.startswith("EPC_RELEASE_")}
+    left = ("EPC_RELEASE_", "PYTHONDONTWRITEBYTECODE")
+    inherited = {k: v for k, v in os.environ.items() if not k.startswith(left)}
     return {**inherited, "EPC_RELEASE_KEY": key, "PYTHONPATH": str(ROOT)}
 
 
@@ -202,11 +206,8 @@ def _arguments() -> argparse.Namespace:
         command.add_argument("--at", type=Path, default=ROOT / "bench-output", metavar="DIR")
         command.add_argument("--jobs", type=int)
         command.add_argument("--memory")
-        if run is compare:
+        if run is compare or run is check:
             command.add_argument("--rows", type=int, default=1_000_000)
-            command.add_argument("--runs", type=int, default=3)
-        elif run is check:
-            command.add_argument("--rows", type=int, default=200_000)
             command.add_argument("--runs", type=int, default=3)
         elif run is keys:
             command.add_argument("--rows", type=int, nargs="+", default=[3_000_000, 30_000_000])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from pathlib import Path
 
@@ -10,6 +11,13 @@ import click
 from epc_release.errors import ReleaseError
 from epc_release.release import values
 from epc_release.release.cli.output import as_json, result
+
+_OBJECTS = 50_000  # new ones between two looks for cycles, of which loading libraries makes none
+_PROCESS = {  # what libraries must find when they are imported (docs/adr/0021)
+    "POLARS_MAX_THREADS": "1",  # tasks share out the cores, threads within them only cost
+    "ARROW_DEFAULT_MEMORY_POOL": "system",
+    "OPENBLAS_NUM_THREADS": "1",
+}
 
 
 @click.command(
@@ -79,8 +87,9 @@ def check(
       epc-release check certificates.csv --schema certificates.schema.json --json
       epc-release check return.csv --schema returns.schema.json --dialect council.toml
     """
-    # polars looks when it is imported; tasks share out the cores, threads within them only cost
-    os.environ.setdefault("POLARS_MAX_THREADS", "1")
+    gc.set_threshold(_OBJECTS)
+    for name, value in _PROCESS.items():
+        os.environ.setdefault(name, value)
 
     from epc_release.release import progress
     from epc_release.release.check import Request

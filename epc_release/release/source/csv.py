@@ -6,9 +6,10 @@ import os
 import re
 import tempfile
 from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, BinaryIO, Literal
 
 import pyarrow as pa
 import pyarrow.csv as pc
@@ -24,7 +25,9 @@ _READ = 1 << 20  # bytes; small enough for the processor's cache
 _RECORD = re.compile(rb"[^\r\n]")
 _TEXT = pa.string()
 _CATEGORY = pa.dictionary(pa.int32(), pa.string())
+_TAIL = 64 << 10  # bytes at the end of a stretch in which a record most likely ends
 _LAST: dict[tuple[Path | None, int, int], cut.Records] = {}
+_HELD: dict[tuple[Path | None, int, int], bytes] = {}
 
 
 @dataclass(frozen=True)
@@ -72,9 +75,25 @@ def chunks(
             consumed=min(share * part.bytes // max(part.text_bytes, 1), part.bytes),
         )
         if local:
-            yield replace(chunk, path=local.path, offset=piece.offset)
+            placed = replace(chunk, path=local.path, offset=piece.offset)
+            with _held(placed, piece):
+                yield placed
         else:
             yield replace(chunk, path=_stage(piece, work), staged=True)
+
+
+@contextmanager
+def _held(chunk: Chunk, piece: _Piece) -> Iterator[None]:
+    """The text of a chunk at hand, for a task that is run in this very process."""
+    _HELD[_place(chunk)] = piece.data[: piece.length]
+    try:
+        yield
+    finally:
+        _HELD.clear()
+
+
+def _place(chunk: Chunk) -> tuple[Path | None, int, int]:
+    return chunk.path, chunk.offset, chunk.length
 
 
 def _shape(part: Part) -> CsvShape:
@@ -125,11 +144,13 @@ def _in_place(
     part: Part, shape: CsvShape, chunk_bytes: int
 ) -> Iterator[tuple[bytes, list[bytes], bool]]:
     """As ``_gathered``, straight from the file: what the caller leaves is read again."""
-    place, enough = shape.skip, chunk_bytes
+    place, enough, cut_before = shape.skip, chunk_bytes, True
     with opened(part.location, part.name) as stream:
         while place < part.location.size:
-            stream.seek(place)
             wanted = min(enough, part.location.size - place)
+            if cut_before and place + wanted < part.location.size:
+                wanted -= _after_line(stream, part.name, place, wanted)
+            stream.seek(place)
             data = read(stream, part.name, wanted)
             if len(data) < wanted:
                 break  # the file shrank
@@ -138,7 +159,19 @@ def _in_place(
             left = sum(map(len, held))
             place += len(data) - left
             enough = max(chunk_bytes, 2 * left)
+            cut_before = left < len(data)  # else that line end was inside a record
     check_unchanged(part.location, part.name)
+
+
+def _after_line(stream: BinaryIO, name: str, start: int, length: int) -> int:
+    """How many bytes a stretch of a file has after its last line end; 0 where none is near.
+
+    Without them it most likely ends with a record, and need not be copied to be cut.
+    """
+    size = min(_TAIL, length)
+    stream.seek(start + length - size)
+    tail = read(stream, name, size)
+    return len(tail) - 1 - tail.rfind(b"\n") if b"\n" in tail else 0
 
 
 def has_records(data: bytes) -> bool:
@@ -206,6 +239,9 @@ def read_bytes(chunk: Chunk) -> bytes:
     """The text of a chunk; raises E207 where the file is no longer what was listed."""
     if chunk.path is None:
         raise TypeError("a CSV chunk has a path")
+    if (held := _HELD.get(_place(chunk))) is not None:
+        check_unchanged(chunk.part.location, chunk.part.name)
+        return held
     try:
         with chunk.path.open("rb") as stream:
             stream.seek(chunk.offset)
@@ -329,7 +365,7 @@ def raw_records(chunk: Chunk, numbers: Sequence[int]) -> list[str]:
 
 def _records(chunk: Chunk) -> cut.Records:
     """Where the records of a chunk stand; the last answer is kept, for it is asked for twice."""
-    place = (chunk.path, chunk.offset, chunk.length)
+    place = _place(chunk)
     if place not in _LAST:
         _LAST.clear()
         _LAST[place] = cut.records(read_bytes(chunk), _shape(chunk.part).delimiter.encode())

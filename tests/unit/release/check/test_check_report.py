@@ -85,8 +85,8 @@ def test_room_follows_from_memory_and_size(tmp_path: Path) -> None:
         location = local_file(path, "a")
         return Part("a", "a", "csv", "", ("id",), match, size, size, location)
 
-    small, large = room([part(1 << 20)], 1 << 30, None), room([part(1 << 40)], 1 << 30, 2)
+    small, large = room([part(1 << 20)], 1 << 30, None), room([part(1 << 40)], 1 << 29, 2)
     assert (small.jobs, small.buckets) == (1, 1)
     assert large.buckets == 4096
     assert large.chunk_bytes < small.chunk_bytes
-    assert large.chunk_bytes * 8 + (200 << 20) <= 1 << 29
+    assert large.chunk_bytes * 8 + (200 << 20) <= 1 << 28

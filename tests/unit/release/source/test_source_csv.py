@@ -62,6 +62,16 @@ def test_plain_file_is_cut_in_place(source: Source) -> None:
     assert found[-1].consumed == path.stat().st_size
 
 
+def test_line_end_inside_a_record_longer_than_a_chunk_is_no_place_to_cut(source: Source) -> None:
+    notes = ["a" * 30 + "\n" + "b" * 200, "c\n" * 50, "d"]
+    source.write("homes.csv", "ID,NAME,CITY\n" + "".join(f'1,"{n}",x\n' for n in notes))
+    for size in range(1, 400, 7):
+        found = [
+            row["name"] for _, raw in source.read(chunk_bytes=size) for row in raw.table.to_pylist()
+        ]
+        assert found == notes
+
+
 def test_columns_are_dictionaries_or_plain_text_without_nulls(source: Source) -> None:
     source.write("homes.csv", "ID,NAME,CITY\n1,N/A,\n2,NULL,nan\n3,N/A,\n")
     ((chunk, raw),) = source.read()
