@@ -84,8 +84,12 @@ def chunks(
 
 @contextmanager
 def _held(chunk: Chunk, piece: _Piece) -> Iterator[None]:
-    """The text of a chunk at hand, for a task that is run in this very process."""
-    _HELD[_place(chunk)] = piece.data[: piece.length]
+    """The text of a chunk at hand, for a task that is run in this very process.
+
+    Only where it needs no copy: nobody else may ask for it.
+    """
+    if piece.length == len(piece.data):
+        _HELD[_place(chunk)] = piece.data
     try:
         yield
     finally:
