@@ -102,8 +102,9 @@ def test_a_store_that_answers_404(run: Check, store: str) -> None:
 
 def test_an_object_is_checked(run: Check, store: str) -> None:
     client = boto3.client("s3")
-    place = {"LocationConstraint": "eu-west-2"}
-    client.create_bucket(Bucket="returns", CreateBucketConfiguration=place)
+    client.create_bucket(
+        Bucket="returns", CreateBucketConfiguration={"LocationConstraint": "eu-west-2"}
+    )
     client.put_object(Bucket="returns", Key="a.csv", Body=b"id,name\n1,Ann\nx,Bob\n")
     report = run({}, [ID, NAME], ["s3://returns/a.csv"])
     assert [(c.code, c.samples[0].file, c.samples[0].line) for c in report.counts] == [
