@@ -25,7 +25,7 @@ from epc_release.release import quarantine
 from epc_release.release.context import Context, TablePlan, load_context
 from epc_release.release.presence import Presence, presence
 from epc_release.release.records import DECISION, FIRST_REJECTED, REJECTED
-from epc_release.release.settle import NO_PARTITION, YEAR, Piece
+from epc_release.release.settle import NO_PARTITION, PLACE, YEAR, Piece
 from epc_release.release.spill import concat, read_range
 from epc_release.release.windows import Span, Windows
 from epc_release.release.write.fragments import (
@@ -36,8 +36,6 @@ from epc_release.release.write.fragments import (
 )
 from epc_release.release.write.parquet import Part, open_part, to_arrow
 from epc_release.schemas.checks import compile_checks
-
-PLACE = ("__chunk", "__row")  # of a parent's record in the input
 
 
 @dataclass(frozen=True)

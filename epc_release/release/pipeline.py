@@ -36,6 +36,7 @@ from epc_release.release.stages import (
     count_all_units,
     finish_all,
     keep_drops,
+    left_out_records,
     route_all,
     settle_all,
 )
@@ -92,7 +93,7 @@ def _make(
     archives = write_archives(prepared, context, finished, executor, progress)
     facts = release_facts(prepared, tables, archives, judged.told)
     describe(facts, context.job.release)
-    quarantine.gather(work / "quarantine", work / "kept" / "quarantine", found.places())
+    _gather(path, found, work / "kept" / "quarantine")
     return facts, judged
 
 
@@ -182,6 +183,11 @@ def _kept(prepared: Prepared, context: Path, found: Collected, *, drops: bool) -
     except ReleaseError:
         if drops:
             keep_drops(context, found)
-        folder = context.with_name("quarantine")
-        quarantine.gather(folder, keep.stopped(prepared), found.places())
+        _gather(context, found, keep.stopped(prepared))
         raise
+
+
+def _gather(context: Path, found: Collected, target: Path) -> None:
+    quarantine.gather(
+        context.with_name("quarantine"), target, found.places(), left_out_records(found)
+    )

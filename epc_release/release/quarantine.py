@@ -35,6 +35,7 @@ def of_records(table: str, rows: pl.DataFrame, published: Sequence[str]) -> pl.D
         pl.col("__chunk").alias("chunk"),
         pl.lit(table).alias("table"),
         pl.col("__row").cast(pl.Int64).alias("row") + 1,
+        pl.col("__row").cast(pl.UInt32),
         pl.lit(None, pl.Int64).alias("line"),
         pl.lit(None, pl.String).alias("column"),
         pl.col("__code").alias("code"),
@@ -50,11 +51,14 @@ def write(folder: Path, name: str, rows: pl.DataFrame) -> None:
         path.chmod(0o600)
 
 
-def gather(folder: Path, target: Path, chunks: Sequence[tuple[str, int]]) -> dict[str, int]:
+def gather(
+    folder: Path, target: Path, chunks: Sequence[tuple[str, int]], left_out: pl.DataFrame
+) -> dict[str, int]:
     """Merge the parts in ``folder`` into one file per table in ``target``; rows by table.
 
     ``chunks`` gives each chunk's file and the number of records before it, so that ``row`` counts
-    from the beginning of the file.
+    from the beginning of the file. Nothing is kept of the records ``left_out`` (``chunk`` and
+    ``__row``, UInt32).
     """
     places = pl.DataFrame(
         {
@@ -68,13 +72,13 @@ def gather(folder: Path, target: Path, chunks: Sequence[tuple[str, int]]) -> dic
     if not found:
         return counts
     private_folder(target)
+    parts = pl.scan_parquet(found).join(left_out.lazy(), on=["chunk", "__row"], how="anti")
     merged = (
-        pl.scan_parquet(found)
-        .join(places.lazy(), on="chunk", how="left")
+        parts.join(places.lazy(), on="chunk", how="left")
         .with_columns(row=pl.col("row") + pl.col("before"))
         .select(list(SCHEMA))
     )
-    tables = pl.scan_parquet(found).select(pl.col("table").unique()).collect().to_series()
+    tables = parts.select(pl.col("table").unique()).collect().to_series()
     for table in tables.sort():
         path = target / f"{table}.parquet"
         merged.filter(pl.col("table") == table).sink_parquet(path)

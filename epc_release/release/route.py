@@ -62,7 +62,9 @@ class Routed:
     """What became of one chunk.
 
     ``data`` is labelled by partition (a parent) or by bucket (a child), ``issues`` likewise;
-    ``prints`` are the fingerprints of a parent's keys by bucket, ``units`` those of its units.
+    ``prints`` are by bucket the fingerprints of a parent's keys, or those of the children that are
+    refused unless their parent is left out; ``units`` are fingerprints of a parent's units.
+    ``rejected`` does not count such children.
     """
 
     chunk: int
@@ -73,7 +75,7 @@ class Routed:
     rejected: dict[str, int]
     data: Spill
     issues: Spill
-    prints: Spill | None
+    prints: Spill
     units: Spill | None = None
 
 
@@ -103,7 +105,8 @@ def route(task: RouteTask) -> Routed:
     _set_aside(context, task.chunk, raw, cells, decisions)
     keyed = _keys(cells, plan, decisions, context.job.buckets)
     data, found, prints = _spill(context, task.chunk, plan, published, issues, keyed)
-    _, excluded, refused = tally(decisions, bound.reasons)
+    settled = decisions.filter(~_waits(plan, cells, decisions))
+    _, excluded, refused = tally(settled, bound.reasons)
     if raw.ragged:
         refused["ragged-row"] = len(raw.ragged)
     return Routed(
@@ -136,6 +139,20 @@ def _decide(
             _refusal(cells, plan, required, required),
             pl.lit(STAYS, dtype=DECISION),
         )
+    ).to_series()
+
+
+def _waits(plan: TablePlan, cells: Conformed, decisions: pl.Series) -> pl.Series:
+    """Boolean per record: a child that is rejected, but left out instead where its parent is."""
+    if plan.table.parent is None:
+        return pl.Series([False]).new_from_index(0, len(decisions))
+    return (decisions >= FIRST_REJECTED) & _readable(plan, cells.frame)
+
+
+def _readable(plan: TablePlan, frame: pl.DataFrame) -> pl.Series:
+    """Boolean per record: the key (of a child: its parent's) could be read."""
+    return pl.select(
+        pl.all_horizontal(frame[name].is_not_null() for name in plan.table.key)
     ).to_series()
 
 
@@ -213,9 +230,8 @@ def _keys(cells: Conformed, plan: TablePlan, decisions: pl.Series, buckets: int)
         made = made.with_columns(own["h1"].alias("__own1"), own["h2"].alias("__own2"))
     if plan.table.latest:
         made = made.with_columns(latest_columns(frame, plan.table.latest))
-    readable = pl.all_horizontal(frame[name].is_not_null() for name in plan.table.key)
     return (
-        made.filter(pl.select(readable).to_series())
+        made.filter(_readable(plan, frame))
         .join(errors, on="__row", how="left", maintain_order="left")
         .with_columns(
             pl.col("__problems").fill_null(0).cast(pl.UInt64),
@@ -231,33 +247,35 @@ def _spill(
     published: pl.DataFrame,
     issues: pl.DataFrame,
     keyed: pl.DataFrame,
-) -> tuple[Spill, Spill, Spill | None]:
-    folder = context.folder("routed")
-    name = f"{chunk.number}"
+) -> tuple[Spill, Spill, Spill]:
     if plan.table.parent:
-        routed = published.join(keyed.drop("__decision"), on="__row", maintain_order="left")
-        data = write_spill(folder / f"{name}.data", routed, "__bucket", drop_label=True)
-        labelled = issues.join(keyed.select("__row", "__bucket"), on="__row")
-        return (
-            data,
-            write_spill(folder / f"{name}.issues", labelled, "__bucket", drop_label=True),
-            None,
+        label, kept = "__bucket", keyed.select("__row", "__bucket")
+        data = published.join(keyed.drop("__decision"), on="__row", maintain_order="left")
+        prints = keyed.filter(pl.col("__decision") >= FIRST_REJECTED)
+        prints = prints.select("__row", "__decision", *KEY, "__bucket")
+    else:
+        label = plan.partition or NO_PARTITION
+        data = published
+        if plan.partition is None:
+            data = published.with_columns(pl.lit(None, pl.String).alias(NO_PARTITION))
+        kept = data.select("__row", pl.col(label).cast(pl.String))
+        place = data.select(
+            "__row",
+            __partition=pl.col(label).cast(pl.String),
+            __year=year_label(plan.year, data.schema[plan.year])
+            if plan.year
+            else pl.lit(None, pl.String),
         )
-    label = plan.partition or NO_PARTITION
-    if plan.partition is None:
-        published = published.with_columns(pl.lit(None, pl.String).alias(NO_PARTITION))
-    data = write_spill(folder / f"{name}.data", published, label)
-    labelled = issues.join(published.select("__row", pl.col(label).cast(pl.String)), on="__row")
-    found = write_spill(folder / f"{name}.issues", labelled, label)
-    place = published.select(
-        "__row",
-        __partition=pl.col(label).cast(pl.String),
-        __year=year_label(plan.year, published.schema[plan.year])
-        if plan.year
-        else pl.lit(None, pl.String),
+        prints = keyed.join(place, on="__row", how="left", maintain_order="left")
+    drop = plan.table.parent is not None
+    name = context.folder("routed") / f"{chunk.number}"
+    return (
+        write_spill(name.with_suffix(".data"), data, label, drop_label=drop),
+        write_spill(
+            name.with_suffix(".issues"), issues.join(kept, on="__row"), label, drop_label=drop
+        ),
+        write_spill(name.with_suffix(".prints"), prints, "__bucket", drop_label=True),
     )
-    prints = keyed.join(place, on="__row", how="left", maintain_order="left")
-    return data, found, write_spill(folder / f"{name}.prints", prints, "__bucket", drop_label=True)
 
 
 def _set_aside(
@@ -285,6 +303,7 @@ def _set_aside(
             "chunk": pl.Series([chunk.number] * len(numbers), dtype=pl.UInt32),
             "table": plan.table.name,
             "row": pl.Series(numbers, dtype=pl.Int64) + 1,
+            "__row": pl.Series([*at, *[None] * len(raw.ragged)], dtype=pl.UInt32),
             "line": pl.Series(line_numbers(chunk, numbers), dtype=pl.Int64),
             "column": pl.Series(
                 [None] * len(whole)

@@ -36,6 +36,7 @@ KEY = ["__key1", "__key2"]
 DIGEST = ["__digest1", "__digest2"]
 NO_PARTITION = "__whole"
 YEAR = "__year"
+PLACE = ("__chunk", "__row")  # of a record in the input
 
 
 @dataclass(frozen=True)
@@ -54,25 +55,40 @@ class Piece:
 
 
 @dataclass(frozen=True)
+class Children:
+    """A child table in one bucket: rows that would stay, their issues, prints of the refused."""
+
+    table: str
+    rows: tuple[Piece, ...]
+    issues: tuple[Piece, ...]
+    refused: tuple[Piece, ...]
+
+
+@dataclass(frozen=True)
 class SettleTask:
-    """One bucket: prints of the parent's keys, rows and issues of each child table."""
+    """One bucket: prints of the parent's keys, and its children."""
 
     context: Path
     bucket: int
     parent: str
     prints: tuple[Piece, ...]
-    children: tuple[tuple[str, tuple[Piece, ...], tuple[Piece, ...]], ...]
+    children: tuple[Children, ...]
 
 
 @dataclass(frozen=True)
 class SettledTable:
-    """What settling did to a table in one bucket; ``data`` and ``issues`` are of children only."""
+    """What settling did to a table in one bucket; all files are of children only.
+
+    ``left_out`` are the records (chunk, row) of which nothing may be kept, None where there is
+    none.
+    """
 
     table: str
     excluded: dict[str, int]
     rejected: dict[str, int]
     data: Spill | None = None
     issues: Spill | None = None
+    left_out: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -101,11 +117,12 @@ def settle(task: SettleTask) -> Settled:
         .select(*KEY, "__decision", "__partition", "__year")
         .unique(KEY, keep="first", maintain_order=True)
     )
-    tables = [SettledTable(task.parent, excluded, refused)]
-    for name, data, issues in task.children:
-        if data:
-            tables.append(_settle_child(task, name, data, issues, parents))
-    return Settled(task.bucket, drops, tuple(tables))
+    below = (
+        _settle_children(task, children, parents)
+        for children in task.children
+        if children.rows or children.refused
+    )
+    return Settled(task.bucket, drops, (SettledTable(task.parent, excluded, refused), *below))
 
 
 def resolve_latest(prints: pl.DataFrame) -> pl.DataFrame:
@@ -156,23 +173,41 @@ def resolve_copies(prints: pl.DataFrame) -> pl.DataFrame:
     return pl.concat([marked.filter(~copied), copies.with_columns(__decision=settled)])
 
 
-def _settle_child(
-    task: SettleTask,
-    name: str,
-    data: tuple[Piece, ...],
-    issues: tuple[Piece, ...],
-    parents: pl.DataFrame,
-) -> SettledTable:
-    context = load_context(task.context)
-    plan = context.plan(name)
-    folder = context.folder("settled")
-    rows = concat([piece.read() for piece in data])
-    joined = rows.join(
-        parents.rename({"__decision": "__parent"}), on=KEY, how="left", maintain_order="left"
-    )
-    followed = (
+def _settle_children(task: SettleTask, children: Children, parents: pl.DataFrame) -> SettledTable:
+    """Decide on children by their parents; what is left out with one is not rejected."""
+    folder = load_context(task.context).folder("settled")
+    parents = parents.rename({"__decision": "__parent"})
+    decided = []
+    data = issues = None
+    if children.rows:
+        rows = _followed(task, children, parents)
+        decided.append(rows.select(*PLACE, "__decision"))
+        data, issues = _spill(task, children, rows)
+    if children.refused:
+        prints = concat(piece.read() for piece in children.refused)
+        joined = prints.join(parents, on=KEY, how="left").with_columns(__parents=_decision(task))
+        left = pl.col("__parents").is_between(1, FIRST_REJECTED - 1)
+        decided.append(
+            joined.select(
+                *PLACE, pl.when(left).then("__parents").otherwise("__decision").alias("__decision")
+            )
+        )
+    every = pl.concat(decided)
+    left_out = every.filter(pl.col("__decision").is_between(1, FIRST_REJECTED - 1))
+    path = None
+    if len(left_out):
+        path = folder / f"{children.table}-{task.bucket}.left-out"
+        write_ipc(path, left_out.select(*PLACE).to_arrow())
+    _, excluded, refused = tally(every["__decision"], ())
+    return SettledTable(children.table, excluded, refused, data, issues, path)
+
+
+def _decision(task: SettleTask) -> pl.Expr:
+    """What a child's parent (``__parent``) decides about it."""
+    partial = load_context(task.context).job.partial
+    return (
         pl.when(pl.col("__parent").is_null())
-        .then(pl.lit(EXCLUDED_BY_LIMIT if context.job.partial else rejected("orphan")))
+        .then(pl.lit(EXCLUDED_BY_LIMIT if partial else rejected("orphan")))
         .when(pl.col("__parent") >= FIRST_REJECTED)
         .then(pl.lit(rejected("parent")))
         .when(pl.col("__parent") != STAYS)
@@ -180,37 +215,48 @@ def _settle_child(
         .otherwise(pl.lit(STAYS))
         .cast(DECISION)
     )
-    joined = joined.with_columns(__decision=followed)
+
+
+def _followed(task: SettleTask, children: Children, parents: pl.DataFrame) -> pl.DataFrame:
+    """The rows with their decisions and the places of their parents; the rejected set aside."""
+    plan = load_context(task.context).plan(children.table)
+    rows = concat(piece.read() for piece in children.rows)
+    joined = rows.join(parents, on=KEY, how="left", maintain_order="left")
+    joined = joined.with_columns(__decision=_decision(task))
     if plan.schema.primary_key:
         joined = resolve_copies(joined.drop(KEY).rename({"__own1": "__key1", "__own2": "__key2"}))
-    _, excluded, refused = tally(joined["__decision"], ())
-    published = [column for column in plan.published if column in joined.columns]
-    _set_aside(task, name, joined, published)
-    staying = joined.filter(__decision=STAYS)
+    _set_aside(task, children.table, joined)
+    return joined
+
+
+def _spill(task: SettleTask, children: Children, rows: pl.DataFrame) -> tuple[Spill, Spill | None]:
+    """The rows that stay, and their issues, by partition."""
+    context = load_context(task.context)
+    plan = context.plan(children.table)
+    name = context.folder("settled") / f"{children.table}-{task.bucket}"
+    staying = rows.filter(__decision=STAYS)
     label = plan.partition or NO_PARTITION
     place = [pl.col("__partition").alias(label), pl.col("__year").alias(YEAR)]
-    spill = write_spill(
-        folder / f"{name}-{task.bucket}.arrow", staying.select(*published, *place), label
+    shown = [column for column in plan.published if column in rows.columns]
+    spill = write_spill(name.with_suffix(".arrow"), staying.select(*shown, *place), label)
+    if not children.issues:
+        return spill, None
+    kept = concat(piece.read() for piece in children.issues).join(
+        staying.select(*PLACE, pl.col("__partition").alias(label)), on=PLACE
     )
-    found = None
-    if issues:
-        kept = concat([piece.read() for piece in issues]).join(
-            staying.select("__chunk", "__row", pl.col("__partition").alias(label)),
-            on=["__chunk", "__row"],
-        )
-        found = write_spill(
-            folder / f"{name}-{task.bucket}.issues", kept.select("__column", "__code", label), label
-        )
-    return SettledTable(name, excluded, refused, spill, found)
+    issues = kept.select("__column", "__code", label)
+    return spill, write_spill(name.with_suffix(".issues"), issues, label)
 
 
-def _set_aside(task: SettleTask, name: str, rows: pl.DataFrame, published: list[str]) -> None:
+def _set_aside(task: SettleTask, name: str, rows: pl.DataFrame) -> None:
     """Rejected children to quarantine; their text is what was to be published of them."""
+    context = load_context(task.context)
+    published = [column for column in context.plan(name).published if column in rows.columns]
     refused = rows.filter(pl.col("__decision") >= FIRST_REJECTED)
     codes = pl.Series(REJECTED, dtype=pl.String)
     refused = refused.with_columns(__code=codes.gather(refused["__decision"] - FIRST_REJECTED))
     quarantine.write(
-        load_context(task.context).folder("quarantine"),
+        context.folder("quarantine"),
         f"settle-{name}-{task.bucket}",
         quarantine.of_records(name, refused, published),
     )

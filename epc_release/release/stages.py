@@ -20,7 +20,7 @@ from epc_release.release.ledger import Account
 from epc_release.release.progress import Progress
 from epc_release.release.records import FIRST_REJECTED, REJECTED
 from epc_release.release.route import Routed, RouteTask, route
-from epc_release.release.settle import Piece, Settled, SettleTask, settle
+from epc_release.release.settle import Children, Piece, Settled, SettleTask, settle
 from epc_release.release.source import Chunk
 from epc_release.release.spill import Spill, concat, read_range
 from epc_release.release.units import UnitTask, count_units
@@ -38,6 +38,7 @@ class Collected:
     issues: dict[str, list[tuple[int, Spill]]] = field(default_factory=lambda: defaultdict(list))
     prints: dict[str, list[tuple[int, Spill]]] = field(default_factory=lambda: defaultdict(list))
     drops: dict[str, list[Path]] = field(default_factory=lambda: defaultdict(list))
+    left_out: list[Path] = field(default_factory=list)
     units: dict[str, list[tuple[int, Spill]]] = field(default_factory=lambda: defaultdict(list))
     crowded: dict[str, Counter[str | None]] = field(default_factory=lambda: defaultdict(Counter))
     chunks: list[tuple[int, str, int]] = field(default_factory=list)  # number, part, records
@@ -69,8 +70,7 @@ def _collect(found: Collected, done: Routed) -> None:
     found.chunks.append((done.chunk, done.part, done.read))
     found.data[done.table].append((done.chunk, done.data))
     found.issues[done.table].append((done.chunk, done.issues))
-    if done.prints is not None:
-        found.prints[done.table].append((done.chunk, done.prints))
+    found.prints[done.table].append((done.chunk, done.prints))
     if done.units is not None:
         found.units[done.table].append((done.chunk, done.units))
 
@@ -104,6 +104,8 @@ def _collect_settled(
             settled[table.table].append((done.bucket, table.data))
         if table.issues is not None:
             issues[table.table].append((done.bucket, table.issues))
+        if table.left_out is not None:
+            found.left_out.append(table.left_out)
     if done.drops is not None:
         found.drops[done.tables[0].table].append(done.drops)
 
@@ -116,10 +118,15 @@ def _settle_tasks(context: Path, found: Collected) -> Iterator[SettleTask]:
             label = str(bucket)
             prints = pieces(found.prints[parent.name], [label])
             below = tuple(
-                (name, pieces(found.data[name], [label]), pieces(found.issues[name], [label]))
+                Children(
+                    name,
+                    rows=pieces(found.data[name], [label]),
+                    issues=pieces(found.issues[name], [label]),
+                    refused=pieces(found.prints[name], [label]),
+                )
                 for name in children
             )
-            if prints or any(data for _, data, _ in below):
+            if prints or any(one.rows or one.refused for one in below):
                 yield SettleTask(context, bucket, parent.name, prints, below)
 
 
@@ -149,6 +156,13 @@ def pieces(spills: Iterable[tuple[int, Spill]], labels: Iterable[str | None]) ->
         if slices:
             found.append(Piece(spill.path, slices[0].start, slices[-1].stop, number))
     return tuple(found)
+
+
+def left_out_records(found: Collected) -> pl.DataFrame:
+    """Children that are left out with their parents: ``chunk`` and ``__row`` (UInt32)."""
+    none = pl.DataFrame(schema={"__chunk": pl.UInt32, "__row": pl.UInt32})
+    records = concat([none, *(read_range(path) for path in found.left_out)])
+    return records.rename({"__chunk": "chunk"})
 
 
 def keep_drops(context: Path, found: Collected) -> None:

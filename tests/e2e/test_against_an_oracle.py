@@ -288,11 +288,12 @@ class Oracle:
         self.db.execute(
             f"""CREATE OR REPLACE TABLE "{table}/all" AS WITH followed AS (
                 SELECT child.*, up.local_authority AS "/authority",
-                    CASE WHEN coalesce("!certificate_number", "!{item}") IS NOT NULL
+                    CASE WHEN up.best = 2 THEN '-parent'
+                    WHEN coalesce("!certificate_number", "!{item}") IS NOT NULL
                     THEN coalesce("!certificate_number", "!{item}")
                     WHEN child.certificate_number IS NULL OR {item} IS NULL THEN 'required-missing'
                     WHEN up.best IS NULL THEN 'orphan' WHEN up.best = 3 THEN 'parent'
-                    WHEN up.best = 2 THEN '-parent' ELSE 'published' END AS before
+                    ELSE 'published' END AS before
                 FROM "{table}/typed" AS child LEFT JOIN (
                     SELECT {key}, min(CASE WHEN fate = 'published' THEN 1
                         WHEN fate IN ({rules}) THEN 2 ELSE 3 END) AS best,

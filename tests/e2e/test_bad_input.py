@@ -435,6 +435,34 @@ def test_recommendations_for_an_unknown_certificate(trial: Trial) -> None:
     assert json.loads(orphan["raw"])["certificate_number"] == f"{77:030d}"
 
 
+@pytest.mark.parametrize("limit", [None, 1])
+def test_bad_recommendations_of_a_certificate_that_is_left_out(
+    trial: Trial, limit: int | None
+) -> None:
+    """They are left out with it, not rejected, and nothing of them is kept."""
+    parents = trial.parents(certificate(1), certificate(2))
+    advices = trial.children(
+        *(advice(1, IMPROVEMENT_ITEM="one of 1"), advice(1, 2, IMPROVEMENT_ID="two of 1")),
+        *(advice(2, IMPROVEMENT_ITEM="one of 2"), advice(2, 2, IMPROVEMENT_ID="two of 2")),
+        *(advice(2, IMPROVEMENT_ITEM=""), advice(1, 3)),
+    )
+    listed = f"certificate_number,event,time\n{2:030d},opt_out,2020-01-01T00:00:00Z\n"
+    report = trial.build(
+        parents,
+        advices,
+        suppressions=trial.write("suppressions.csv", listed),
+        suppressions_as_of=CUTOFF,
+        limit=limit,
+        read=limit is None,
+    )
+    table = report.ledger["tables"][CHILD]
+    assert table["excluded"] == {"limit" if limit else "parent": 3}
+    assert (table["rejected"], table["published"]) == ({"type-integer": 1}, 2)
+    kept = trial.quarantine(CHILD)
+    assert [(bad["row"], bad["code"]) for bad in kept] == [(1, "type-integer"), (2, "type-integer")]
+    assert not any("of 2" in bad["raw"] for bad in kept)
+
+
 def test_recommendations_alone(trial: Trial) -> None:
     assert f"{CHILD} was given without {PARENT}" in trial.fails("E303", trial.children(advice(1)))
 

@@ -84,14 +84,13 @@ def conform(
 def _misfits(picked: Picked, position: int) -> pl.DataFrame:
     """Cells that have text in none of the forms that the dialect knows."""
     rows = picked.misfit.arg_true()
+    return _flags(rows, position, NO_FORM, picked.given.gather(rows))
+
+
+def _flags(rows: pl.Series, column: int, code: int, raw: pl.Series | None) -> pl.DataFrame:
+    """One code for the cells of ``rows`` in a column; ``raw`` is their text, where it is kept."""
     return pl.DataFrame(
-        {
-            "__row": rows,
-            "__column": position,
-            "__code": NO_FORM,
-            "__raw": picked.given.gather(rows),
-        },
-        schema=RAW,
+        {"__row": rows, "__column": column, "__code": code, "__raw": raw}, schema=RAW
     )
 
 
@@ -124,15 +123,7 @@ class _Column:
         where = at if self.places is None else at.gather(self.places)
         rows = where.arg_true()
         values = rows if self.places is None else self.places.gather(rows)
-        return pl.DataFrame(
-            {
-                "__row": rows,
-                "__column": column,
-                "__code": code,
-                "__raw": self.values.gather(values),
-            },
-            schema=RAW,
-        )
+        return _flags(rows, column, code, self.values.gather(values))
 
 
 def _codes(parsed: Parsed) -> Iterator[tuple[int, pl.Series]]:
@@ -147,7 +138,5 @@ def _derive(frame: pl.DataFrame, field: Field, position: int) -> tuple[pl.DataFr
     band = frame.select(derive_band(rule, pl.col(rule["from"])).alias(field.name)).to_series()
     given = frame[field.name].cast(pl.String)
     rows = (given.is_not_null() & given.ne_missing(band)).arg_true()
-    mismatch = pl.DataFrame(
-        {"__row": rows, "__column": position, "__code": BAND_MISMATCH, "__raw": None}, schema=RAW
-    )
+    mismatch = _flags(rows, position, BAND_MISMATCH, None)
     return frame.with_columns(band.cast(pl.Categorical)), mismatch
