@@ -86,11 +86,6 @@ def canonical_key(values: pl.Expr) -> pl.Expr:
     return values.cast(pl.String).str.to_lowercase().str.replace_all(r"[-\s]", "")
 
 
-def unknown_keys(suppressions: SuppressionList, known: pl.Series) -> int:
-    """How many opted-out keys are not among ``known`` (canonical keys of the register)."""
-    return int((~suppressions.opted_out.is_in(known.implode())).sum())
-
-
 def _event(line: Line) -> tuple[str, str, datetime]:
     key = _SEPARATORS.sub("", line.cells[0]).lower()
     event, time = line.cells[1].strip().lower(), line.cells[2].strip()

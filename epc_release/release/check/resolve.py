@@ -14,7 +14,7 @@ import polars as pl
 
 from epc_release.release.check.job import KeyRule, load_job
 from epc_release.release.check.prints import LINE, SCHEMA, Stretch
-from epc_release.schemas.checks.keys import H1, H2
+from epc_release.schemas.checks.keys import H1, H2, duplicates_within
 
 PLACE = ("chunk", LINE)
 _KEY = [H1, H2]
@@ -79,7 +79,7 @@ def _read(side: tuple[Stretch, ...], passes: int, number: int) -> pl.DataFrame:
 def _copies(prints: pl.DataFrame, *, repeats: bool) -> pl.DataFrame:
     """Rows that share a key with another; with ``repeats``, without the first of each."""
     alike = prints.filter(pl.col(H1).is_duplicated())  # few, as a rule
-    copied = alike.filter(pl.struct(_KEY).is_duplicated())
+    copied = alike.filter(duplicates_within(alike))
     if repeats:
         copied = copied.sort(*PLACE).filter(~pl.struct(_KEY).is_first_distinct())
     return copied.select(PLACE)
