@@ -74,6 +74,7 @@ class Finished:
 
 def finish(task: FinishTask) -> Finished:
     """Run one group."""
+    pa.default_memory_pool().release_unused()  # of the task before, for the allocators keep it
     context = load_context(task.context)
     plan = context.plan(task.table)
     label = plan.partition or NO_PARTITION

@@ -47,7 +47,10 @@ class Windows:
         """The rows of a block; blocks are asked for in their order."""
         while stop > self._held[1]:
             self._load(*next(self._ahead))
-        return self._rows[self._places.slice(start - self._held[0], stop - start)]
+        rows = self._rows[self._places.slice(start - self._held[0], stop - start)]
+        if stop == self._held[1]:
+            self._rows = pl.DataFrame()  # nobody asks for them again
+        return rows
 
     def aside(self) -> pl.DataFrame:
         """The rows ``beside`` the order, of which there is at least one."""
@@ -56,7 +59,6 @@ class Windows:
         return self._aside
 
     def _load(self, start: int, stop: int) -> None:
-        self._rows = pl.DataFrame()  # what was held goes before more comes
         wanted = self._order.slice(start, stop - start)
         positions = wanted.sort()
         if len(self._beside) and self._aside is None:
