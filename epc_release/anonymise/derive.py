@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from epc_release.anonymise.policy import FieldRule, Policy
+from epc_release.anonymise.keysets import starred
+from epc_release.anonymise.policy import Policy
 from epc_release.anonymise.rules.base import Published
-from epc_release.anonymise.rules.generalise import DATE_LEVELS, Generalise
-from epc_release.anonymise.rules.plain import Keep, KeepKnown
+from epc_release.anonymise.rules.plain import Keep
 from epc_release.anonymise.rules.pseudonym import Pseudonymise
+from epc_release.anonymise.told import FieldRule, published_names
 from epc_release.schemas.checks.severity import without_warnings
 from epc_release.schemas.register import Table
 from epc_release.schemas.table import TableSchema
@@ -28,7 +29,11 @@ def derive_schema(table: Table, policy: Policy) -> TableSchema:
         if key
         not in ("fields", "primaryKey", "foreignKeys", "uniqueKeys", "missingValues", "order")
     }
-    descriptor["fields"] = [_field(table, rules, name) for name in published_names(table, policy)]
+    stars = starred(policy.risk, table.name)
+    descriptor["fields"] = [
+        _starred(field) if field["name"] in stars else field
+        for field in (_field(table, rules, n) for n in published_names(table, policy.tables))
+    ]
     descriptor["missingValues"] = [""]
     if table.schema.primary_key and _identify(rules, table.schema.primary_key):
         descriptor["primaryKey"] = list(table.schema.primary_key)
@@ -45,36 +50,10 @@ def derive_schema(table: Table, policy: Policy) -> TableSchema:
     return TableSchema(descriptor)
 
 
-def published_names(table: Table, policy: Policy) -> tuple[str, ...]:
-    """The published columns in the register's order."""
-    rules = policy.tables[table.name]
-    return tuple(name for name in table.schema.names if isinstance(rules[name].rule, Published))
-
-
-def published_partition(table: Table, policy: Policy) -> str | None:
-    """The column that partitions the published files, or None.
-
-    A child has its parent's. Only a column whose published text is bounded makes paths: one that is
-    kept, kept where known, or generalised.
-    """
-    rule = policy.tables[table.parent or table.name][table.partition].rule
-    return table.partition if isinstance(rule, Keep | KeepKnown | Generalise) else None
-
-
-def published_year(table: Table, policy: Policy) -> str | None:
-    """The column whose first four digits name the yearly archive, or None. A child has its
-    parent's."""
-    if table.year is None:
-        return None
-    rule = policy.tables[table.parent or table.name][table.year].rule
-    dated = isinstance(rule, Keep) or (isinstance(rule, Generalise) and rule.to in DATE_LEVELS)
-    return table.year if dated else None
-
-
 def published_sort(table: Table, policy: Policy) -> tuple[str, ...]:
     """A total order of published records: the register's sort columns that are published, then all
     others in published order."""
-    names = published_names(table, policy)
+    names = published_names(table, policy.tables)
     first = tuple(name for name in table.sort if name in names)
     return (*first, *(name for name in names if name not in first))
 
@@ -88,6 +67,15 @@ def _field(table: Table, rules: Mapping[str, FieldRule], name: str) -> dict[str,
         # The published score is no longer the one that the band was made from.
         del found["derive"]
     return without_warnings(found)
+
+
+def _starred(field: dict[str, Any]) -> dict[str, Any]:
+    """A column that suppression may make missing."""
+    constraints = {k: v for k, v in field.get("constraints", {}).items() if k != "required"}
+    rest = {key: value for key, value in field.items() if key != "constraints"}
+    says = "Missing also where too few records are alike."
+    rest["description"] = f"{rest.get('description', '')} {says}".strip()
+    return {**rest, "constraints": constraints} if constraints else rest
 
 
 def _identify(rules: Mapping[str, FieldRule], names: Iterable[str]) -> bool:

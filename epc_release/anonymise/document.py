@@ -11,6 +11,8 @@ from typing import Any, NoReturn
 
 from epc_release.errors import ReleaseError
 
+PARTS = ("records", "fields", "risk")  # the arrays of a policy
+
 
 @dataclass(frozen=True)
 class Document:
@@ -37,7 +39,7 @@ class Document:
 
     def top(self) -> Section:
         """The settings that stand above all tables."""
-        flat = {k: v for k, v in self.values.items() if k not in ("records", "fields")}
+        flat = {k: v for k, v in self.values.items() if k not in PARTS}
         return Section(self, "policy", flat, 1)
 
     def line_of(self, needle: str, start: int = 1) -> int:
@@ -122,6 +124,13 @@ class Section:
         if not isinstance(value, dict):
             self.wrong(key, f"{key} must be a table of settings")
         return Section(self.document, key, value, self.line_of(key))
+
+    def parts(self, key: str) -> tuple[Section, ...]:
+        """A list of inline tables; none where the key is not given."""
+        values = self._left.pop(key, [])
+        if not isinstance(values, list) or not all(isinstance(value, dict) for value in values):
+            self.wrong(key, f"{key} must be a list of tables of settings")
+        return tuple(Section(self.document, key, value, self.line_of(key)) for value in values)
 
     def done(self) -> None:
         """Raises E141 for a key that nobody took."""

@@ -15,12 +15,14 @@ from pathlib import Path
 from typing import NoReturn
 
 from epc_release.anonymise.document import Document, Section, read_document
+from epc_release.anonymise.keysets import KeySet, Told, read_key_sets
 from epc_release.anonymise.recordrules import RecordRule, read_record_rules
 from epc_release.anonymise.rules import RULES, Reading, Rule
 from epc_release.anonymise.rules.base import MisfitError
 from epc_release.anonymise.rules.generalise import Generalise
 from epc_release.anonymise.rules.plain import Keep
 from epc_release.anonymise.rules.pseudonym import Pseudonymise
+from epc_release.anonymise.told import FieldRule, Rules, paths, published_names
 from epc_release.errors import ReleaseError
 from epc_release.schemas.register import Register
 from epc_release.schemas.table import Field
@@ -31,19 +33,9 @@ CLASSES = ("identifier", "key", "sensitive", "other")
 
 
 @dataclass(frozen=True)
-class FieldRule:
-    """What happens to one column: the rule, the column's class and the reason."""
-
-    column: str
-    rule: Rule
-    column_class: str
-    why: str
-    line: int
-
-
-@dataclass(frozen=True)
 class Policy:
-    """A checked policy. ``tables`` maps table -> column -> its rule; ``records`` are in order.
+    """A checked policy. ``tables`` maps table -> column -> its rule; ``records`` and the key sets
+    of ``risk`` are in order.
 
     ``sha256`` is of the file's bytes, and where hierarchies are used of these and their hashes.
     """
@@ -57,7 +49,8 @@ class Policy:
     contains_personal_data: bool
     requires_control: bool
     records: tuple[RecordRule, ...]
-    tables: Mapping[str, Mapping[str, FieldRule]]
+    tables: Rules
+    risk: tuple[KeySet, ...]
     sha256: str
 
     @property
@@ -103,6 +96,7 @@ def load_policy(name_or_path: str | Path, register: Register) -> Policy:
         requires_control=top.flag("requires_control", False),
         records=read_record_rules(document, register),
         tables=tables,
+        risk=read_key_sets(document, register, _told(register, tables)),
         sha256=_hash(document, tables),
     )
     if policy.access == "open" and personal and not policy.approved_by:
@@ -215,7 +209,19 @@ def _refuse_unnamed(
             raise ReleaseError("E144", file=document.name, table=table.name, columns=columns)
 
 
-def _hash(document: Document, tables: Mapping[str, Mapping[str, FieldRule]]) -> str:
+def _told(register: Register, rules: Rules) -> dict[str, Told]:
+    """By table, what key sets need to know."""
+    return {
+        table.name: Told(
+            classes={n: rules[table.name][n].column_class for n in published_names(table, rules)},
+            paths=paths(table, rules),
+            fixed=frozenset((*table.key, *table.schema.primary_key)),
+        )
+        for table in register.tables
+    }
+
+
+def _hash(document: Document, tables: Rules) -> str:
     rules = (field.rule for fields in tables.values() for field in fields.values())
     used = {
         rule.hierarchy.sha256 for rule in rules if isinstance(rule, Generalise) and rule.hierarchy

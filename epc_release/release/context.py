@@ -16,16 +16,12 @@ from typing import Any
 import polars as pl
 import pyarrow as pa
 
-from epc_release.anonymise.derive import (
-    derive_schema,
-    published_partition,
-    published_sort,
-    published_year,
-)
+from epc_release.anonymise.derive import derive_schema, published_sort
 from epc_release.anonymise.keys import Keyring
 from epc_release.anonymise.policy import Policy
 from epc_release.anonymise.screen import Bound, ScreenContext, bind
 from epc_release.anonymise.sites import read_sites
+from epc_release.anonymise.told import published_partition, published_year
 from epc_release.release.saved import load, save
 from epc_release.schemas.register import HeaderMatch, Register, Table, TableDialect
 from epc_release.schemas.table import TableSchema
@@ -57,8 +53,8 @@ class TablePlan:
         self.derived: TableSchema = derive_schema(table, job.policy)
         self.published = self.derived.names
         owner = job.register.table(table.parent) if table.parent else table
-        self.partition: str | None = published_partition(owner, job.policy)
-        self.year: str | None = published_year(owner, job.policy)
+        self.partition: str | None = published_partition(owner, job.policy.tables)
+        self.year: str | None = published_year(owner, job.policy.tables)
         self.inherited: tuple[str, ...] = (
             (self.partition,)
             if table.parent and self.partition and self.partition not in self.published

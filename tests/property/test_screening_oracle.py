@@ -25,10 +25,11 @@ from epc_release.anonymise.expression import (
     columns,
     parse,
 )
-from epc_release.anonymise.policy import FieldRule, Policy
+from epc_release.anonymise.policy import Policy
 from epc_release.anonymise.recordrules import RecordRule
 from epc_release.anonymise.rules.plain import Drop
 from epc_release.anonymise.screen import ScreenContext, bind
+from epc_release.anonymise.told import FieldRule
 from epc_release.schemas.register import Table
 from epc_release.schemas.table import TableSchema
 
@@ -182,7 +183,9 @@ def test_the_first_rule_that_matches_counts(
             check(one.expression, SCHEMA)
             assert {c.name for c in columns(one.expression)} <= one.inputs
     dropped = {name: FieldRule(name, Drop(), "other", "", 1) for name in SCHEMA.names}
-    policy = Policy("p", "r", "", "", "open", None, False, False, record_rules, {"t": dropped}, "")
+    policy = Policy(
+        "p", "r", "", "", "open", None, False, False, record_rules, {"t": dropped}, (), ""
+    )
     bound = bind(policy, TABLE, frozenset(SCHEMA.names), ())
     context = ScreenContext(CUTOFF, "Europe/London", pl.Series("key", sorted(OPTED_OUT)))
     found = bound.screen(pl.DataFrame(records, schema=DTYPES), context)

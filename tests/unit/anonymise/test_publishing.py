@@ -12,9 +12,7 @@ import pytest
 
 from epc_release.anonymise.derive import (
     derive_schema,
-    published_partition,
     published_sort,
-    published_year,
 )
 from epc_release.anonymise.keys import Keyring
 from epc_release.anonymise.policy import Policy, load_policy
@@ -22,6 +20,7 @@ from epc_release.anonymise.rules.generalise import Generalise
 from epc_release.anonymise.rules.numbers import Bin, BottomCode, Round, TopCode
 from epc_release.anonymise.rules.plain import KeepKnown, KeepMatching, Redact
 from epc_release.anonymise.screen import bind
+from epc_release.anonymise.told import published_partition, published_year
 from epc_release.errors import ReleaseError
 from epc_release.schemas.register import Register
 
@@ -83,8 +82,12 @@ def test_derived_schema(policy: Policy, toy: Register) -> None:
 
 def test_places(policy: Policy, toy: Register) -> None:
     homes, works = toy.tables
-    assert published_partition(homes, policy) == published_partition(works, policy) == "authority"
-    assert published_year(homes, policy) == published_year(works, policy) == "lodged"
+    assert (
+        published_partition(homes, policy.tables)
+        == published_partition(works, policy.tables)
+        == "authority"
+    )
+    assert published_year(homes, policy.tables) == published_year(works, policy.tables) == "lodged"
     assert published_sort(homes, policy)[:3] == ("lodged", "number", "postcode")
     assert sorted(published_sort(homes, policy)) == sorted(derive_schema(homes, policy).names)
 
@@ -104,8 +107,8 @@ def test_keys_go_with_their_columns(write: Callable[..., Path], toy: Register) -
         )
     )
     hidden = load_policy(path, toy)
-    assert published_partition(toy.table("works"), hidden) is None
-    assert published_year(toy.table("homes"), hidden) is None
+    assert published_partition(toy.table("works"), hidden.tables) is None
+    assert published_year(toy.table("homes"), hidden.tables) is None
 
 
 @pytest.mark.parametrize(
