@@ -148,29 +148,33 @@ def _sensitive(section: Section) -> Sensitive:
 
 
 def _check(section: Section, made: KeySet, table: Table, told: Told) -> None:
-    for role, names in (("keys", made.keys), ("star", made.star)):
+    sensitive = [each.column for each in made.sensitive]
+    for role, names in (("keys", made.keys), ("star", made.star), ("sensitive", sensitive)):
         if len(set(names)) < len(names):
             section.wrong(role, f"{role} name a column twice")
-    sensitive = [each.column for each in made.sensitive]
     for name in (*made.keys, *sensitive):
-        if name not in told.classes:
-            section.wrong(name, f"table {table.name} publishes no column {name}")
-        if told.classes[name] == "identifier":
-            problem = "an identifier is in no key set: pseudonyms are unique, and others dropped"
-            section.wrong(name, f"{name}: {problem}")
-    if len(set(sensitive)) < len(sensitive) or set(sensitive) & set(made.keys):
-        section.wrong("sensitive", "a sensitive column stands once, and is no key")
+        _check_published(section, name, table, told)
+    if set(sensitive) & set(made.keys):
+        section.wrong("sensitive", "a sensitive column is no key")
     if made.unit is not None and made.unit not in table.schema.by_name:
         section.wrong(made.unit, f"table {table.name} has no column {made.unit}")
     missing = [name for name in told.paths if name not in made.keys]
     if missing:
         problem = f"{', '.join(missing)} must be among the keys: paths and archives tell them"
         section.wrong("keys", problem)
-    if made.star and set(made.star) - set(made.keys):
+    if set(made.star) - set(made.keys):
         section.wrong("star", "star names keys only")
     for name in made.star:
         if name in told.paths or name in told.fixed:
             section.wrong(name, f"{name} cannot be starred: paths, archives or joins tell it")
+
+
+def _check_published(section: Section, name: str, table: Table, told: Told) -> None:
+    if name not in told.classes:
+        section.wrong(name, f"table {table.name} publishes no column {name}")
+    if told.classes[name] == "identifier":
+        problem = "an identifier is in no key set: pseudonyms are unique, and others dropped"
+        section.wrong(name, f"{name}: {problem}")
 
 
 def _check_units(document: Document, found: Iterable[KeySet]) -> None:
