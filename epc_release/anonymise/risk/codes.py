@@ -74,7 +74,8 @@ def dense(coded: Coded) -> Coded:
 def _dictionary(series: pl.Series) -> tuple[pl.Series, pl.Series]:
     """Index of each row's value (null for a null) in the distinct values, and these."""
     if series.dtype.is_float():
-        series = series + 0.0  # -0.0 becomes 0.0
+        zero = pl.when(pl.first() == 0).then(0.0).otherwise(pl.first())  # it may have a sign
+        series = series.to_frame().select(zero.alias(series.name)).to_series()
     if series.dtype == pl.Null:
         series = series.cast(pl.Boolean)
     array: Any = series.to_arrow(compat_level=pl.CompatLevel.oldest())
