@@ -71,12 +71,15 @@ class Told:
     """What of a table is published, as key sets need to know it.
 
     ``classes`` maps the published columns to their class; ``paths`` are those that paths and
-    archives tell; ``fixed`` those that can never be missing (keys that join tables).
+    archives tell; ``fixed`` those that can never be missing (keys that join tables). ``loose`` are
+    the table and its children as far as they do not publish the key that joins them, alike: their
+    records could not be known again, nor follow one that is suppressed.
     """
 
     classes: Mapping[str, str]
     paths: tuple[str, ...]
     fixed: frozenset[str]
+    loose: tuple[str, ...] = ()
 
 
 def read_key_sets(
@@ -164,6 +167,16 @@ def _check(section: Section, made: KeySet, table: Table, told: Told) -> None:
         section.wrong("keys", problem)
     if set(made.star) - set(made.keys):
         section.wrong("star", "star names keys only")
+    if made.action == "suppress":
+        _check_stars(section, made, table, told)
+
+
+def _check_stars(section: Section, made: KeySet, table: Table, told: Told) -> None:
+    if told.loose:
+        problem = (
+            f"{', '.join(told.loose)} must publish the key of {table.name}, kept or as pseudonym"
+        )
+        section.wrong("action", problem)
     for name in made.star:
         if name in told.paths or name in told.fixed:
             section.wrong(name, f"{name} cannot be starred: paths, archives or joins tell it")

@@ -24,7 +24,7 @@ from epc_release.anonymise.rules.plain import Keep
 from epc_release.anonymise.rules.pseudonym import Pseudonymise
 from epc_release.anonymise.told import FieldRule, Rules, paths, published_names
 from epc_release.errors import ReleaseError
-from epc_release.schemas.register import Register
+from epc_release.schemas.register import Register, Table
 from epc_release.schemas.table import Field
 
 POLICIES = Path(__file__).parent / "policies"
@@ -216,9 +216,23 @@ def _told(register: Register, rules: Rules) -> dict[str, Told]:
             classes={n: rules[table.name][n].column_class for n in published_names(table, rules)},
             paths=paths(table, rules),
             fixed=frozenset((*table.key, *table.schema.primary_key)),
+            loose=tuple(
+                each.name
+                for each in register.tables
+                if table.name in (each.name, each.parent) and not _joined(rules, each.name, table)
+            ),
         )
         for table in register.tables
     }
+
+
+def _joined(rules: Rules, name: str, parent: Table) -> bool:
+    """Whether the table, the parent or a child of it, publishes the key as the parent does."""
+    return all(
+        isinstance(rules[name][column].rule, Keep | Pseudonymise)
+        and rules[name][column].rule == rules[parent.name][column].rule
+        for column in parent.key
+    )
 
 
 def _hash(document: Document, tables: Rules) -> str:

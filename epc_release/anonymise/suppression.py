@@ -12,23 +12,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
-from epc_release.anonymise.classes import (
-    Flags,
-    Places,
-    breaks,
-    codes_of,
-    pack,
-    sense,
-    too_few,
-    units_of,
-)
 from epc_release.anonymise.keysets import KeySet, starred
+from epc_release.anonymise.risk import Marginal, violations
+from epc_release.anonymise.risk.cells import cells_of
+from epc_release.anonymise.risk.codes import Coded, encode, pack, ranks
 
 UNIT = "__unit"
+Flags: TypeAlias = NDArray[np.bool_]
+Places: TypeAlias = NDArray[np.intp]
 
 
 @dataclass(frozen=True)
@@ -45,14 +42,14 @@ class Suppressed:
 def suppress(
     frame: pl.DataFrame,
     key_sets: Sequence[KeySet],
-    marginals: Mapping[str, pl.DataFrame],
+    marginals: Mapping[str, Marginal],
     before: Suppressed | None = None,
 ) -> Suppressed:
     """Make the key sets of one table hold among its rows.
 
     ``frame`` has the published key and sensitive columns and, where a key set counts units,
     ``UNIT`` (UInt64 digests, null without one). ``marginals``: by sensitive column its distribution
-    over the whole table (columns ``value`` and ``n``). What ``before`` took away stays away. Key
+    over the whole table; only limits on ``t`` need it. What ``before`` took away stays away. Key
     sets that fail a build rather than suppress are not enforced.
     """
     due = [each for each in key_sets if each.action == "suppress"]
@@ -68,54 +65,72 @@ def suppress(
     return state.taken()
 
 
-def failing(frame: pl.DataFrame, key_set: KeySet, marginals: Mapping[str, pl.DataFrame]) -> Flags:
+def failing(frame: pl.DataFrame, key_set: KeySet, marginals: Mapping[str, Marginal]) -> Flags:
     """Boolean per row: its class does not hold what the key set asks for."""
     return _State(frame, [key_set], marginals, None).failing(key_set, np.arange(frame.height))
 
 
 class _State:
-    """Codes of the cells (0: missing), which suppression makes 0, and the rows that stay."""
+    """Codes of the cells, which suppression makes those of a missing one, and the rows that stay.
+
+    The code of a missing cell is the last of its column (``encode``).
+    """
 
     def __init__(
         self,
         frame: pl.DataFrame,
         key_sets: Sequence[KeySet],
-        marginals: Mapping[str, pl.DataFrame],
+        marginals: Mapping[str, Marginal],
         before: Suppressed | None,
     ) -> None:
-        keys = {name for each in key_sets for name in each.keys}
-        self.codes = {name: codes_of(frame[name]) for name in keys}
-        self.units = units_of(frame[UNIT]) if UNIT in frame.columns else None
-        self.senses = {
-            (each.id, limits.column): sense(limits, frame[limits.column], marginals[limits.column])
-            for each in key_sets
-            for limits in each.sensitive
-        }
+        self.keys = {name: encode(frame[name]) for each in key_sets for name in each.keys}
+        self.unit = encode(frame[UNIT]) if UNIT in frame.columns else None
+        sensitive = {limits.column for each in key_sets for limits in each.sensitive}
+        self.senses = {name: ranks(frame[name]) for name in sensitive}
+        self.marginals = marginals
         self.stays = np.ones(frame.height, bool)
-        self._first = {
-            name: self.codes[name].copy() for name in starred(key_sets, key_sets[0].table)
+        self.stars = {
+            name: np.zeros(frame.height, bool) for name in starred(key_sets, key_sets[0].table)
         }
         if before is not None:
             self.stays &= ~before.dropped
             for name, flags in before.stars.items():
-                self.codes[name][flags] = 0
+                self.star(name, np.flatnonzero(flags))
+
+    def star(self, name: str, rows: Places) -> bool:
+        """Make the cells of these rows missing; whether any was not."""
+        column = self.keys[name]
+        there = rows[column.codes[rows] != column.size - 1]
+        column.codes[there] = column.size - 1
+        self.stars[name][there] = True
+        return bool(len(there))
+
+    def missing(self, name: str) -> Places:
+        """The rows that stay and have no such cell."""
+        column = self.keys[name]
+        return np.flatnonzero(self.stays & (column.codes == column.size - 1))
 
     def failing(self, key_set: KeySet, rows: Places) -> Flags:
         """Boolean per row of ``rows``, which are whole classes: its class does not hold."""
-        packed = pack([self.codes[name][rows] for name in key_set.keys])
-        classes, of_row = np.unique(packed, return_inverse=True)
-        units = self.units[rows] if key_set.unit is not None and self.units is not None else None
-        bad = too_few(len(classes), of_row, units, key_set.k)
-        for limits in key_set.sensitive:
-            column = self.senses[key_set.id, limits.column]
-            bad |= breaks(len(classes), of_row, column.of(rows))
-        return bad[of_row]
+        whole = pack((_some(self.keys[name], rows) for name in key_set.keys), len(rows))
+        limited = {limits.column for limits in key_set.sensitive}
+        senses = {
+            name: (_some(self.senses[name][0], rows), self.senses[name][1]) for name in limited
+        }
+        unit = _some(self.unit, rows) if key_set.unit is not None and self.unit else None
+        cells = cells_of(whole, senses, unit)
+        broken = violations(
+            cells, k=key_set.k, sensitive=key_set.sensitive, marginals=self.marginals
+        )
+        bad: Flags = broken["any"].to_numpy()[cells.of_row]
+        return bad
 
     def taken(self) -> Suppressed:
-        stars = {
-            name: (first != self.codes[name]) & self.stays for name, first in self._first.items()
-        }
-        return Suppressed(stars, ~self.stays)
+        return Suppressed({n: flags & self.stays for n, flags in self.stars.items()}, ~self.stays)
+
+
+def _some(column: Coded, rows: Places) -> Coded:
+    return Coded(column.codes[rows], column.size)
 
 
 def _enforce(state: _State, key_set: KeySet) -> tuple[set[str], bool]:
@@ -126,12 +141,10 @@ def _enforce(state: _State, key_set: KeySet) -> tuple[set[str], bool]:
         bad = rows[state.failing(key_set, rows)]
         if not len(bad):
             return touched, False
-        codes = state.codes[column]
-        if codes[bad].any():
+        if state.star(column, bad):
             touched.add(column)
-            codes[bad] = 0
         # Whole classes moved: only classes without a cell here can have changed.
-        rows = np.flatnonzero(state.stays & (codes == 0))
+        rows = state.missing(column)
     bad = rows[state.failing(key_set, rows)]
     state.stays[bad] = False
     return touched, bool(len(bad))

@@ -18,6 +18,7 @@ import pyarrow as pa
 
 from epc_release.anonymise.derive import derive_schema, published_sort
 from epc_release.anonymise.keys import Keyring
+from epc_release.anonymise.keysets import KeySet
 from epc_release.anonymise.policy import Policy
 from epc_release.anonymise.screen import Bound, ScreenContext, bind
 from epc_release.anonymise.sites import read_sites
@@ -64,6 +65,13 @@ class TablePlan:
             published_sort(table, job.policy), self.derived.primary_key
         )
         self.children = tuple(t for t in job.register.tables if t.parent == table.name)
+        self.risk: tuple[KeySet, ...] = tuple(
+            each for each in job.policy.risk if each.table == table.name
+        )
+        self.unit: str | None = next((each.unit for each in self.risk if each.unit), None)
+        self.follows = table.parent is not None and any(
+            each.table == table.parent for each in job.policy.risk
+        )
 
     @cached_property
     def written(self) -> TableSchema:
@@ -170,14 +178,16 @@ def load_context(path: Path) -> Context:
 def columns_to_read(context: Context, match: HeaderMatch) -> tuple[str, ...]:
     """Our names of the columns that a table's records need, in schema order.
 
-    Those that the policy publishes or screens by, the key, what tells the newest of several records
-    and what a derived band comes from.
+    Those that the policy publishes or screens by, the key, what tells the newest of several
+    records, the unit that key sets count and what a derived band comes from.
     Dropped columns are not among them: they are never parsed.
     """
     plan = context.plan(match.dialect.table)
     needed = set(context.bound(match).inputs) | set(plan.table.key) | set(plan.schema.primary_key)
     if plan.table.latest:
         needed |= set(plan.table.latest.columns)
+    if plan.unit is not None:
+        needed |= {plan.unit} & {name for name in match.columns if name is not None}
     for name in tuple(needed):
         derive = plan.schema.by_name[name].descriptor.get("derive")
         if derive:

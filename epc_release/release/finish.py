@@ -27,6 +27,7 @@ from epc_release.release.presence import Presence, presence
 from epc_release.release.records import DECISION, FIRST_REJECTED, REJECTED
 from epc_release.release.settle import NO_PARTITION, PLACE, YEAR, Piece
 from epc_release.release.spill import concat, read_range
+from epc_release.release.stars import Stars
 from epc_release.release.windows import Span, Windows
 from epc_release.release.write.fragments import (
     BLOCK_ROWS,
@@ -43,6 +44,7 @@ class FinishTask:
     """One group: its partitions' labels in order, and where their rows, issues and drops stand.
 
     At most about ``window`` rows are held in memory (but always a block, see ``_blocks``).
+    ``stars`` is what protection took away of cells.
     """
 
     context: Path
@@ -53,6 +55,7 @@ class FinishTask:
     issues: tuple[Piece, ...]
     drops: tuple[Path, ...]
     window: int
+    stars: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -80,16 +83,20 @@ def finish(task: FinishTask) -> Finished:
     label = plan.partition or NO_PARTITION
     keys = concat(piece.read(_key_columns(plan, label)) for piece in task.data)
     issues = concat(piece.read() for piece in task.issues) if task.issues else None
+    stars = Stars.read(task.stars)
+    keys = stars.apply(keys)
     order = _order(plan, keys, label)
     drops = _drops(task, keys)
     if len(drops):
         order = order.filter(~order.is_in(drops["__at"].implode()))
         issues = issues.join(drops, on=PLACE, how="anti") if issues is not None else None
+    if issues is not None:
+        issues = stars.without(issues, keys, plan.schema.names)
     refused = drops.filter(pl.col("__decision") >= FIRST_REJECTED)
     years = _years(plan, keys)
     runs = _runs(keys[label], years, order)
     groups = list(_neighbours(runs))
-    tally = _Tally(plan, years)
+    tally = _Tally(plan, years, stars)
     rows = Windows(
         task.data,
         order,
@@ -124,16 +131,18 @@ def finish(task: FinishTask) -> Finished:
 class _Tally:
     """What is looked at in every row, window by window: the schema, and which cells there are."""
 
-    def __init__(self, plan: TablePlan, years: pl.Series) -> None:
-        self._plan, self._years = plan, years
+    def __init__(self, plan: TablePlan, years: pl.Series, stars: Stars) -> None:
+        self._plan, self._years, self._stars = plan, years, stars
         self.presence: dict[str, Presence] = {}
 
-    def add(self, rows: pl.DataFrame, positions: pl.Series) -> None:
+    def add(self, rows: pl.DataFrame, positions: pl.Series) -> pl.DataFrame:
+        rows = self._stars.apply(rows, positions)
         _validate(self._plan, rows)
         found = presence(rows, self._years.gather(positions), self._plan.written.names)
         if self.presence:
             found = {name: self.presence[name] + one for name, one in found.items()}
         self.presence = found
+        return rows
 
 
 def _key_columns(plan: TablePlan, label: str) -> set[str]:

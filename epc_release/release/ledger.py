@@ -32,7 +32,8 @@ class Account:
     @property
     def reasons(self) -> str:
         """Why records were left out, with their numbers."""
-        counts = sorted((self.excluded + self.rejected).items())
+        suppressed = Counter({"suppressed": self.suppressed})
+        counts = sorted((self.excluded + self.rejected + suppressed).items())
         return ", ".join(f"{name} {count}" for name, count in counts)
 
     def close(self, table: str) -> TableLedger:
@@ -68,5 +69,6 @@ def check_any(accounts: Iterable[Account]) -> None:
     total = Account()
     for account in accounts:
         total.add(account.read, account.excluded, account.rejected)
+        total.suppressed += account.suppressed
     if not total.left:
         raise ReleaseError("E308", read=total.read, reasons=total.reasons)

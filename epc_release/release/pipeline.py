@@ -1,7 +1,8 @@
 """The way of the data, on one page: an extract in, a finished release out.
 
-source -> conform -> screen -> anonymise (``route``), keys and children (``settle``), validate and
-write (``finish``), archives, describe, verify, install. Publishing is a step of its own.
+source -> conform -> screen -> anonymise (``route``), keys and children (``settle``), key sets
+(``protect``), validate and write (``finish``), archives, describe, verify, install. Publishing is a
+step of its own.
 """
 
 from __future__ import annotations
@@ -25,9 +26,11 @@ from epc_release.release.gates.baseline import read_baseline
 from epc_release.release.gates.evaluate import Judged, evaluate, settle_breaches
 from epc_release.release.gates.history import first_seen
 from epc_release.release.gates.previous import Baseline
+from epc_release.release.groups import Group, make_groups
 from epc_release.release.ledger import check_any, check_empty
 from epc_release.release.prepare import Prepared, prepare
 from epc_release.release.progress import Progress
+from epc_release.release.protection import protect_all
 from epc_release.release.report import BuildReport, PlanReport
 from epc_release.release.source import Chunk, check_control, chunks
 from epc_release.release.source.stream import Digests
@@ -82,11 +85,13 @@ def _make(
     if prepared.settings.limit is None:
         check_control(prepared.inventory, digests, _rows_by_part(found))
     settle_all(path, found, executor, progress)
-    count_all_units(path, found, executor, progress)
     with _kept(prepared, path, found, drops=True):
         _refuse_nothing(prepared, found)
-    sizes = {name: prepared.group_rows(name, a.read) for name, a in found.accounts.items()}
-    finished = finish_all(path, found, sizes, executor, progress)
+        groups = _groups(prepared, found, executor)
+        protect_all(path, found, groups, {}, executor, progress)
+        _refuse_nothing(prepared, found)
+    count_all_units(path, found, executor, progress)
+    finished = finish_all(path, found, groups, executor, progress)
     tables = table_facts(context, found, finished)
     with _kept(prepared, path, found, drops=False):
         judged = _gates(prepared, baseline, tables)
@@ -134,6 +139,11 @@ def _chunks(prepared: Prepared, work: Path, digests: Digests) -> Iterator[Chunk]
             digests=digests,
         ):
             yield replace(chunk, number=next(number))
+
+
+def _groups(prepared: Prepared, found: Collected, executor: Executor) -> list[Group]:
+    sizes = {name: prepared.group_rows(name, a.read) for name, a in found.accounts.items()}
+    return make_groups(prepared.register.tables, found.data, sizes, executor.jobs)
 
 
 def _rows_by_part(found: Collected) -> dict[str, int]:

@@ -2,7 +2,8 @@
 
 0: it stays. Below 100: excluded, by the n-th record rule of the policy, with its parent (99),
 because a build with a limit did not read its parent (98), because a newer record of its key
-replaced it (97) or took the key out (96), or because it has no text at all (95).
+replaced it (97) or took the key out (96), or because it has no text at all (95). 94: suppressed,
+since too few records are alike, or with such a parent.
 From 100 on: rejected, by code.
 """
 
@@ -21,6 +22,7 @@ EXCLUDED_BY_LIMIT = 98
 SUPERSEDED = 97
 REMOVED = 96
 BLANK_ROW = 95
+SUPPRESSED = 94
 FIRST_REJECTED = 100
 SPECIAL = {
     EXCLUDED_WITH_PARENT: "parent",

@@ -27,6 +27,7 @@ from epc_release.release.context import (
     required_columns,
 )
 from epc_release.release.latest import latest_columns
+from epc_release.release.protect import unit_digest
 from epc_release.release.records import (
     BLANK_ROW,
     DECISION,
@@ -96,9 +97,10 @@ def route(task: RouteTask) -> Routed:
         decisions = decisions.set(_blank(raw), BLANK_ROW)
     stays = decisions == STAYS
     records = pl.Series("__row", range(len(decisions)), dtype=pl.UInt32)
-    published = bound.publish(cells.frame.filter(stays), context.keyring).with_columns(
-        __row=records.filter(stays)
-    )
+    staying = cells.frame.filter(stays)
+    published = bound.publish(staying, context.keyring).with_columns(__row=records.filter(stays))
+    if plan.unit is not None:
+        published = published.with_columns(unit_digest(staying, plan.unit))
     issues = _published_issues(cells, plan, bound.kept).join(
         published.select("__row"), on="__row", how="semi"
     )

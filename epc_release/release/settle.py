@@ -238,13 +238,18 @@ def _spill(task: SettleTask, children: Children, rows: pl.DataFrame) -> tuple[Sp
     label = plan.partition or NO_PARTITION
     place = [pl.col("__partition").alias(label), pl.col("__year").alias(YEAR)]
     shown = [column for column in plan.published if column in rows.columns]
-    spill = write_spill(name.with_suffix(".arrow"), staying.select(*shown, *place), label)
+    if plan.follows:  # a number of its own, by which protection can take a row away
+        staying = staying.with_row_index("__number")
+        shown.append("__row")
+    told = staying.with_columns(__row="__number") if plan.follows else staying
+    spill = write_spill(name.with_suffix(".arrow"), told.select(*shown, *place), label)
     if not children.issues:
         return spill, None
+    number = ["__number"] if plan.follows else []
     kept = concat(piece.read() for piece in children.issues).join(
-        staying.select(*PLACE, pl.col("__partition").alias(label)), on=PLACE
+        staying.select(*PLACE, *number, pl.col("__partition").alias(label)), on=PLACE
     )
-    issues = kept.select("__column", "__code", label)
+    issues = kept.select("__column", "__code", *(pl.col(n).alias("__row") for n in number), label)
     return spill, write_spill(name.with_suffix(".issues"), issues, label)
 
 

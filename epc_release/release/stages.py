@@ -6,21 +6,22 @@ Each stage is one pass of independent tasks; between them only small facts come 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import polars as pl
 
 from epc_release.release import quarantine
-from epc_release.release.context import Job, load_context
+from epc_release.release.context import load_context
 from epc_release.release.execute import Executor
 from epc_release.release.finish import Finished, FinishTask, finish
+from epc_release.release.groups import Group, pieces
 from epc_release.release.ledger import Account
 from epc_release.release.progress import Progress
 from epc_release.release.records import FIRST_REJECTED, REJECTED
 from epc_release.release.route import Routed, RouteTask, route
-from epc_release.release.settle import Children, Piece, Settled, SettleTask, settle
+from epc_release.release.settle import Children, Settled, SettleTask, settle
 from epc_release.release.source import Chunk
 from epc_release.release.spill import Spill, concat, read_range
 from epc_release.release.units import UnitTask, count_units
@@ -41,6 +42,7 @@ class Collected:
     left_out: list[Path] = field(default_factory=list)
     units: dict[str, list[tuple[int, Spill]]] = field(default_factory=lambda: defaultdict(list))
     crowded: dict[str, Counter[str | None]] = field(default_factory=lambda: defaultdict(Counter))
+    stars: dict[int, Path] = field(default_factory=dict)  # by group
     chunks: list[tuple[int, str, int]] = field(default_factory=list)  # number, part, records
 
     def places(self) -> list[tuple[str, int]]:
@@ -147,17 +149,6 @@ def count_all_units(
             tell(1)
 
 
-def pieces(spills: Iterable[tuple[int, Spill]], labels: Iterable[str | None]) -> tuple[Piece, ...]:
-    """The rows of these labels (neighbours in the order of the spills) in each spill."""
-    wanted = tuple(labels)
-    found = []
-    for number, spill in sorted(spills, key=lambda pair: pair[0]):
-        slices = [spill.places[label] for label in wanted if label in spill.places]
-        if slices:
-            found.append(Piece(spill.path, slices[0].start, slices[-1].stop, number))
-    return tuple(found)
-
-
 def left_out_records(found: Collected) -> pl.DataFrame:
     """Children that are left out with their parents: ``chunk`` and ``__row`` (UInt32)."""
     none = pl.DataFrame(schema={"__chunk": pl.UInt32, "__row": pl.UInt32})
@@ -171,6 +162,7 @@ def keep_drops(context: Path, found: Collected) -> None:
     codes = pl.Series(REJECTED, dtype=pl.String)
     for table, paths in found.drops.items():
         rows = concat([read_range(path) for path in paths])
+        rows = rows.filter(pl.col("__decision") >= FIRST_REJECTED)
         rows = rows.with_columns(__code=codes.gather(rows["__decision"] - FIRST_REJECTED))
         quarantine.write(folder, f"settle-{table}", quarantine.of_records(table, rows, ()))
 
@@ -178,13 +170,12 @@ def keep_drops(context: Path, found: Collected) -> None:
 def finish_all(
     context: Path,
     found: Collected,
-    group_rows: Mapping[str, int],
+    groups: Sequence[Group],
     executor: Executor,
     progress: Progress,
 ) -> list[Finished]:
-    """Finish every group of partitions, of about ``group_rows`` rows by table; in their order."""
-    job = load_context(context).job
-    tasks = list(_finish_tasks(context, job, found, group_rows, executor.jobs))
+    """Finish every group of partitions; in their order."""
+    tasks = [_finish_task(context, found, group) for group in groups]
     with progress.stage("write", len(tasks), "groups of partitions") as tell:
         done = []
         for _, result in executor.run(finish, tasks):
@@ -193,42 +184,15 @@ def finish_all(
     return sorted(done, key=lambda result: result.number)
 
 
-def _finish_tasks(
-    context: Path, job: Job, found: Collected, group_rows: Mapping[str, int], jobs: int
-) -> Iterator[FinishTask]:
-    number = 0
-    for table in job.register.tables:
-        spills = found.data[table.name]
-        rows: dict[str | None, int] = defaultdict(int)
-        for _, spill in spills:
-            for part in spill.slices:
-                rows[part.label] += part.rows
-        if not rows:
-            continue
-        size = group_rows[table.name]
-        for labels in _groups(rows, min(size, max(1, sum(rows.values()) // (4 * jobs)))):
-            yield FinishTask(
-                context=context,
-                number=number,
-                table=table.name,
-                labels=labels,
-                data=pieces(spills, labels),
-                issues=pieces(found.issues[table.name], labels),
-                drops=tuple(found.drops[table.name]),
-                window=size,
-            )
-            number += 1
-
-
-def _groups(rows: dict[str | None, int], size: int) -> Iterator[tuple[str | None, ...]]:
-    """Neighbouring partitions of together about ``size`` rows; missing values come last."""
-    group: list[str | None] = []
-    held = 0
-    for label in sorted(rows, key=lambda label: (label is None, label or "")):
-        if group and held + rows[label] > size:
-            yield tuple(group)
-            group, held = [], 0
-        group.append(label)
-        held += rows[label]
-    if group:
-        yield tuple(group)
+def _finish_task(context: Path, found: Collected, group: Group) -> FinishTask:
+    return FinishTask(
+        context=context,
+        number=group.number,
+        table=group.table,
+        labels=group.labels,
+        data=group.data,
+        issues=pieces(found.issues[group.table], group.labels),
+        drops=tuple(found.drops[group.table]),
+        window=group.window,
+        stars=found.stars.get(group.number),
+    )

@@ -21,9 +21,9 @@ class Windows:
 
     ``order`` are positions (from 0) in the joined pieces, each at most once. ``blocks`` are spans
     of that order without gap, which ``block`` is asked for; neighbours of together at most ``size``
-    rows are held at once. ``seen`` gets each row once: the rows of a window as they are read, and
-    their positions. ``beside`` are ascending positions of rows that are in no block; they are read
-    with the first window, and are few.
+    rows are held at once. ``seen`` gets each row once, the rows of a window as they are read and
+    their positions, and gives them back as they go on. ``beside`` are ascending positions of rows
+    that are in no block; they are read with the first window, and are few.
     """
 
     def __init__(
@@ -32,7 +32,7 @@ class Windows:
         order: pl.Series,
         blocks: Iterable[Span],
         size: int,
-        seen: Callable[[pl.DataFrame, pl.Series], None],
+        seen: Callable[[pl.DataFrame, pl.Series], pl.DataFrame],
         beside: pl.Series,
     ) -> None:
         self._pieces, self._order, self._seen = pieces, order, seen
@@ -62,12 +62,12 @@ class Windows:
         wanted = self._order.slice(start, stop - start)
         positions = wanted.sort()
         if len(self._beside) and self._aside is None:
-            self._rows = self._with_aside(positions)
+            rows = self._with_aside(positions)
         else:
-            self._rows = _rows_at(self._pieces, positions)
+            rows = _rows_at(self._pieces, positions)
+        self._rows = self._seen(rows, positions)
         self._places = positions.search_sorted(wanted)
         self._held = (start, stop)
-        self._seen(self._rows, positions)
 
     def _with_aside(self, positions: pl.Series) -> pl.DataFrame:
         every = pl.concat([positions, self._beside]).sort()

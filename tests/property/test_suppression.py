@@ -12,7 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from epc_release.anonymise import risk
 from epc_release.anonymise.keysets import KeySet, Sensitive
+from epc_release.anonymise.risk import Marginal
 from epc_release.anonymise.suppression import UNIT, Suppressed, failing, suppress
 
 Record = tuple[Any, ...]
@@ -40,8 +42,8 @@ def frame_of(rows: list[Record]) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=schema, orient="row")
 
 
-def marginal(frame: pl.DataFrame) -> dict[str, pl.DataFrame]:
-    return {"rating": frame.group_by(pl.col("rating").alias("value")).agg(n=pl.len())}
+def marginal(frame: pl.DataFrame) -> dict[str, Marginal]:
+    return risk.marginal(risk.tabulate(frame, [], ["rating"]))
 
 
 def published(frame: pl.DataFrame, done: Suppressed) -> pl.DataFrame:
@@ -65,7 +67,7 @@ def holds(rows: list[dict[str, Any]], asked: KeySet, whole: Counter[Any]) -> boo
             counts = Counter(row[limits.column] for row in members)
             shares = {value: n / len(members) for value, n in counts.items()}
             entropy = -sum(p * log(p) for p in shares.values())
-            every = sorted(whole, key=lambda v: (v is not None, v or ""))
+            every = sorted(whole, key=lambda v: (v is None, v or ""))
             gaps = [shares.get(v, 0) - whole[v] / whole.total() for v in every]
             far = (
                 sum(abs(sum(gaps[: i + 1])) for i in range(len(gaps))) / max(len(gaps) - 1, 1)

@@ -39,9 +39,10 @@ def test_every_row_comes_once_and_in_order(
         seen: list[tuple[int, int]] = []
         held: list[int] = []
 
-        def look(rows: pl.DataFrame, positions: pl.Series) -> None:
+        def look(rows: pl.DataFrame, positions: pl.Series) -> pl.DataFrame:
             held.append(len(rows))
             seen.extend(zip(rows["number"], positions, strict=True))
+            return rows.with_columns(changed=pl.col("number") + 1)
 
         spans = list(pairwise(accumulate(blocks, initial=0)))
         windows = Windows(
@@ -52,7 +53,9 @@ def test_every_row_comes_once_and_in_order(
             look,
             pl.Series(beside, dtype=pl.UInt32),
         )
-        found = [windows.block(*span)["number"].to_list() for span in spans]
+        blocks_found = [windows.block(*span) for span in spans]
+        found = [block["number"].to_list() for block in blocks_found]
+        assert all((b["changed"] == b["number"] + 1).all() for b in blocks_found)
         assert [number for block in found for number in block] == order
         assert sorted(seen) == [(number, number) for number in sorted(order)]
         assert all(rows <= max(size, *blocks) for rows in held)

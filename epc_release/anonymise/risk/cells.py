@@ -53,19 +53,28 @@ def tabulate(
     have none count as one together. Without it units are rows.
     """
     whole = pack((encode(frame[name]) for name in dict.fromkeys(keys)), frame.height)
+    senses = {name: ranks(frame[name]) for name in sensitive}
+    return cells_of(whole, senses, None if unit is None else encode(frame[unit]))
+
+
+def cells_of(
+    whole: Coded, sensitive: Mapping[str, tuple[Coded, pl.Series]], unit: Coded | None = None
+) -> Cells:
+    """The cells of coded rows: ``whole`` tells classes apart, ``sensitive`` are as of ``ranks``."""
+    height = len(whole.codes)
     order = np.argsort(whole.codes)
     starts = run_starts(whole.codes[order])
-    rows = lengths(starts, frame.height)
-    of_row = np.empty(frame.height, np.int64)
+    rows = lengths(starts, height)
+    of_row = np.empty(height, np.int64)
     of_row[order] = np.repeat(np.arange(len(starts)), rows)
     first = np.minimum.reduceat(order, starts) if len(starts) else order
     classes = Coded(of_row.astype(np.uint64), max(1, len(starts)))
-    runs, values = {}, {}
-    for name in sensitive:
-        coded, values[name] = ranks(frame[name])
-        both = pack((classes, coded), frame.height)
+    runs = {}
+    for name, (coded, _) in sensitive.items():
+        both = pack((classes, coded), height)
         runs[name] = runs_of(np.sort(both.codes), coded.size)
-    units = rows if unit is None else _units(classes, encode(frame[unit]))
+    values = {name: found for name, (_, found) in sensitive.items()}
+    units = rows if unit is None else _units(classes, unit)
     return Cells(rows, units, first, of_row, runs, values)
 
 

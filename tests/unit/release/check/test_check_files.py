@@ -47,7 +47,7 @@ def zipped(**members: str) -> bytes:
         ("cr.csv", BAD.replace("\n", "\r").encode()),
         ("bom.csv", b"\xef\xbb\xbf" + BAD.encode()),
         ("semicolons.csv", BAD.replace(",", ";").encode()),
-        ("a.csv.gz", gzip.compress(BAD.encode())),
+        ("a.csv.gz", gzip.compress(BAD.encode(), mtime=0)),
         ("a.zip", zipped(inside=BAD)),
     ],
 )

@@ -90,7 +90,7 @@ def parquet() -> bytes:
     ("key", "content"),
     [
         ("x/homes.csv", HOMES),
-        ("x/homes.csv.gz", gzip.compress(HOMES.encode())),
+        ("x/homes.csv.gz", gzip.compress(HOMES.encode(), mtime=0)),
         ("x/homes.zip", zipped(homes=HOMES)),
         ("x/homes.parquet", parquet()),
     ],
