@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from epc_release.schemas.register import Register
 from epc_release.schemas.table import TableSchema
@@ -79,6 +80,24 @@ class TableLedger:
 
 
 @dataclass(frozen=True)
+class KeySetFacts:
+    """A key set: what somebody may know, what was asked for, and what the files were found to hold.
+
+    ``unit`` is True where distinct units are counted and not rows; ``asked`` are its limits,
+    ``measures`` those of the finished files by name (plain values). ``worst`` is the greatest
+    expected share of re-identified units in a partition, and which; it is not public.
+    """
+
+    id: str
+    why: str
+    keys: tuple[str, ...]
+    unit: bool
+    asked: Mapping[str, Any]
+    measures: Mapping[str, Any]
+    worst: tuple[float, str | None]
+
+
+@dataclass(frozen=True)
 class TableFacts:
     """One published table: its derived schema (of Parquet), ledger, issues and Parquet parts.
 
@@ -86,7 +105,9 @@ class TableFacts:
     files and not in the CSV. ``partition`` and ``year`` are the published columns that partitions
     and yearly archives follow (of a child: its parent's names); None where the policy drops them.
     ``years`` are published rows by year label; by column, ``missing`` are cells without a value and
-    ``first_years`` the least year that has one (none of a column that never has).
+    ``first_years`` the least year that has one (none of a column that never has). ``starred`` are
+    cells that suppression made missing, by column; ``alone`` counts records that no other equals in
+    all that is published but identifiers (None where nobody counted).
     """
 
     name: str
@@ -100,6 +121,9 @@ class TableFacts:
     years: Mapping[str, int] = field(default_factory=dict)
     missing: Mapping[str, int] = field(default_factory=dict)
     first_years: Mapping[str, str] = field(default_factory=dict)
+    key_sets: tuple[KeySetFacts, ...] = ()
+    starred: Mapping[str, int] = field(default_factory=dict)
+    alone: int | None = None
 
     @property
     def csv_names(self) -> tuple[str, ...]:

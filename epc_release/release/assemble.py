@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,8 @@ from epc_release.release.ledger import Account
 from epc_release.release.prepare import Prepared
 from epc_release.release.presence import Presence
 from epc_release.release.progress import Progress
+from epc_release.release.protection import Taken
+from epc_release.release.proven import protected_facts
 from epc_release.release.stages import Collected
 from epc_release.release.write.archives import Archive, TableCsv, plan_archives, write_archive
 
@@ -41,29 +44,32 @@ class ArchiveTask:
 
 
 def table_facts(
-    context: Context, found: Collected, finished: list[Finished]
+    context: Context, found: Collected, finished: list[Finished], taken: Mapping[str, Taken]
 ) -> tuple[TableFacts, ...]:
-    """One for each table that was read. Raises E902 and E903 where rows are not accounted for."""
+    """One for each table that was read.
+
+    Raises E902 and E903 where rows are not accounted for, E412 where the files do not hold what the
+    policy asks for.
+    """
     tables = []
     for table in context.job.register.tables:
         if table.name in found.accounts:
             mine = [done for done in finished if done.table == table.name]
             plan = context.plan(table.name)
             ledger = _ledger(table.name, found.accounts[table.name], mine)
-            tables.append(
-                TableFacts(
-                    name=table.name,
-                    schema=plan.written,
-                    ledger=ledger,
-                    parts=tuple(part for done in mine for part in done.parts),
-                    issues=_issues(plan, mine, found.crowded[table.name]),
-                    inherited=plan.inherited,
-                    partition=plan.partition,
-                    year=plan.year,
-                    years=_years(plan, mine),
-                    **_presence(mine),
-                )
+            facts = TableFacts(
+                name=table.name,
+                schema=plan.written,
+                ledger=ledger,
+                parts=tuple(part for done in mine for part in done.parts),
+                issues=_issues(plan, mine, found.crowded[table.name]),
+                inherited=plan.inherited,
+                partition=plan.partition,
+                year=plan.year,
+                years=_years(plan, mine),
+                **_presence(mine),
             )
+            tables.append(replace(facts, **protected_facts(plan, mine, taken.get(table.name))))
     return tuple(tables)
 
 

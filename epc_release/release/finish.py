@@ -6,7 +6,7 @@ partitions, less what was dropped when keys were settled, is what the files hold
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import partial
@@ -17,12 +17,15 @@ from typing import BinaryIO
 import polars as pl
 import pyarrow as pa
 
+from epc_release.anonymise.risk import Marginal
+from epc_release.anonymise.suppression import UNIT
 from epc_release.errors import ReleaseError
 from epc_release.manifests.columns import arrow_schema
 from epc_release.manifests.facts import FileFacts
 from epc_release.manifests.layout import UNKNOWN_YEAR, part_path, year_label
 from epc_release.release import quarantine
 from epc_release.release.context import Context, TablePlan, load_context
+from epc_release.release.measured import Alone, Measured, measure_again
 from epc_release.release.presence import Presence, presence
 from epc_release.release.records import DECISION, FIRST_REJECTED, REJECTED
 from epc_release.release.settle import NO_PARTITION, PLACE, YEAR, Piece
@@ -44,7 +47,8 @@ class FinishTask:
     """One group: its partitions' labels in order, and where their rows, issues and drops stand.
 
     At most about ``window`` rows are held in memory (but always a block, see ``_blocks``).
-    ``stars`` is what protection took away of cells.
+    ``stars`` is what protection took away of cells; ``marginals`` are the distributions of the
+    sensitive columns over the table, where it has key sets.
     """
 
     context: Path
@@ -56,6 +60,7 @@ class FinishTask:
     drops: tuple[Path, ...]
     window: int
     stars: Path | None = None
+    marginals: Mapping[str, Marginal] | None = None
 
 
 @dataclass(frozen=True)
@@ -63,7 +68,8 @@ class Finished:
     """Files of one group.
 
     ``issues`` counts published cells by (partition, column position, code position); ``presence``
-    tells of each column how many cells are missing and which year has the first value.
+    tells of each column how many cells are missing and which year has the first value. ``measured``
+    are the key sets, where there are some.
     """
 
     number: int
@@ -73,6 +79,7 @@ class Finished:
     csv: tuple[PartitionCsv, ...]
     issues: dict[tuple[str | None, int, int], int]
     presence: dict[str, Presence]
+    measured: Measured | None = None
 
 
 def finish(task: FinishTask) -> Finished:
@@ -125,7 +132,23 @@ def finish(task: FinishTask) -> Finished:
         csv=tuple(csv),
         issues=_count(issues, label),
         presence=tally.presence,
+        measured=_measured(context, task, plan, parts, keys, order, tally.alone.count()),
     )
+
+
+def _measured(
+    context: Context,
+    task: FinishTask,
+    plan: TablePlan,
+    parts: Sequence[FileFacts],
+    keys: pl.DataFrame,
+    order: pl.Series,
+    alone: int,
+) -> Measured | None:
+    if task.marginals is None or not parts:
+        return None
+    units = keys[UNIT].gather(order) if plan.unit is not None else None
+    return measure_again(plan, context.job.release, parts, units, task.marginals, alone)
 
 
 class _Tally:
@@ -134,6 +157,7 @@ class _Tally:
     def __init__(self, plan: TablePlan, years: pl.Series, stars: Stars) -> None:
         self._plan, self._years, self._stars = plan, years, stars
         self.presence: dict[str, Presence] = {}
+        self.alone = Alone(plan)
 
     def add(self, rows: pl.DataFrame, positions: pl.Series) -> pl.DataFrame:
         rows = self._stars.apply(rows, positions)
@@ -142,13 +166,16 @@ class _Tally:
         if self.presence:
             found = {name: self.presence[name] + one for name, one in found.items()}
         self.presence = found
+        if self._plan.risk:
+            self.alone.add(rows)
         return rows
 
 
 def _key_columns(plan: TablePlan, label: str) -> set[str]:
     """What the order of the rows, their years and their places depend on."""
     year = YEAR if plan.table.parent else plan.year
-    return {label, "__row", *plan.sort, *((year,) if year else ())}
+    unit = {UNIT} if plan.unit is not None else set()
+    return {label, "__row", *plan.sort, *((year,) if year else ()), *unit}
 
 
 def _order(plan: TablePlan, rows: pl.DataFrame, label: str) -> pl.Series:

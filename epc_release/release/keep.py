@@ -1,7 +1,8 @@
 """State: what is remembered of a release in private, and the log of what was done.
 
-``<state>/<release>/ledger.json`` (exact), ``report.json``, ``quarantine/<table>.parquet``; of a
-build that a gate stopped, ``stopped/quarantine/<table>.parquet`` alone;
+``<state>/<release>/ledger.json`` and ``audit.json`` (exact), ``report.json``,
+``quarantine/<table>.parquet``, ``suppressed/<table>.parquet`` (:mod:`sticky`); of a build that a
+gate stopped, ``stopped/quarantine/<table>.parquet`` alone;
 ``<state>/operations.jsonl`` gets one line per build. Files are 0600, folders 0700.
 """
 
@@ -19,6 +20,7 @@ from typing import Any
 from epc_release.errors import ReleaseError
 from epc_release.manifests.facts import ReleaseFacts
 from epc_release.manifests.ledger import exact_ledger
+from epc_release.manifests.protected import audit
 from epc_release.release.disk import private
 from epc_release.release.gates.evaluate import Judged
 from epc_release.release.gates.history import REPORT, remembered
@@ -40,12 +42,20 @@ def stopped(prepared: Prepared) -> Path:
     return prepared.settings.state / prepared.release / "stopped" / "quarantine"
 
 
-def stage(prepared: Prepared, facts: ReleaseFacts, judged: Judged, staged: Path) -> None:
-    """Write ledger and report beside the quarantine in ``staged``, before anything is installed."""
+def stage(
+    prepared: Prepared,
+    facts: ReleaseFacts,
+    judged: Judged,
+    notes: Mapping[str, Any],
+    staged: Path,
+) -> None:
+    """Write ledger, audit and report beside the quarantine in ``staged``, before anything is
+    installed. ``notes`` are what only the report tells."""
     staged.mkdir(mode=0o700, exist_ok=True)
     write_private(staged / "ledger.json", exact_ledger(facts))
-    codes = {"codes": remembered(facts.tables)}
-    write_private(staged / REPORT, {**report(prepared, facts), **_gates(prepared, judged), **codes})
+    write_private(staged / "audit.json", audit(facts))
+    told = {**report(prepared, facts), **_gates(prepared, judged), **notes}
+    write_private(staged / REPORT, {**told, "codes": remembered(facts.tables)})
 
 
 def remember(prepared: Prepared, facts: ReleaseFacts, judged: Judged, staged: Path) -> None:

@@ -7,11 +7,12 @@ step of its own.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 from epc_release.errors import ReleaseError
 from epc_release.manifests.describe import describe
@@ -43,7 +44,17 @@ from epc_release.release.stages import (
     route_all,
     settle_all,
 )
+from epc_release.release.sticky import Sticky, keep_taken, key_id, read_sticky
 from epc_release.release.workspace import install, workspace
+
+
+@dataclass(frozen=True)
+class Made:
+    """A described release in the work folder, and what its private report says beside its facts."""
+
+    facts: ReleaseFacts
+    judged: Judged
+    notes: Mapping[str, Any]
 
 
 def plan(settings: Settings) -> PlanReport:
@@ -56,14 +67,16 @@ def build(settings: Settings, progress: Progress) -> BuildReport:
     prepared = prepare(settings)
     keep.check_line(prepared)
     baseline = _baseline(prepared)
+    sticky = read_sticky(prepared)
     with workspace(settings) as work:
         executor = open_executor(settings.executor, settings.jobs)
         try:
-            facts, judged = _make(prepared, baseline, work, executor, progress)
+            made = _make(prepared, baseline, sticky, work, executor, progress)
         finally:
             executor.close()
+        facts, judged = made.facts, made.judged
         verify(work / "release").check()
-        keep.stage(prepared, facts, judged, work / "kept")
+        keep.stage(prepared, facts, judged, made.notes, work / "kept")
         new = install(work / "release", settings.out, prepared.release)
         keep.remember(prepared, facts, judged, work / "kept")
     return BuildReport(facts, settings.out / prepared.release, new, settings.state, judged)
@@ -72,10 +85,11 @@ def build(settings: Settings, progress: Progress) -> BuildReport:
 def _make(
     prepared: Prepared,
     baseline: Baseline | None,
+    sticky: Sticky,
     work: Path,
     executor: Executor,
     progress: Progress,
-) -> tuple[ReleaseFacts, Judged]:
+) -> Made:
     """All stages, to the described release in ``work/release``."""
     path = _start(prepared, work)
     context = load_context(path)
@@ -88,18 +102,21 @@ def _make(
     with _kept(prepared, path, found, drops=True):
         _refuse_nothing(prepared, found)
         groups = _groups(prepared, found, executor)
-        protect_all(path, found, groups, {}, executor, progress)
+        taken = protect_all(path, found, groups, sticky.files or {}, executor, progress)
         _refuse_nothing(prepared, found)
     count_all_units(path, found, executor, progress)
-    finished = finish_all(path, found, groups, executor, progress)
-    tables = table_facts(context, found, finished)
+    marginals = {name: each.marginals for name, each in taken.items() if context.plan(name).risk}
+    finished = finish_all(path, found, groups, marginals, executor, progress)
+    tables = table_facts(context, found, finished, taken)
     with _kept(prepared, path, found, drops=False):
         judged = _gates(prepared, baseline, tables)
     archives = write_archives(prepared, context, finished, executor, progress)
     facts = release_facts(prepared, tables, archives, judged.told)
     describe(facts, context.job.release)
     _gather(path, found, work / "kept" / "quarantine")
-    return facts, judged
+    kept = keep_taken(prepared.register, sticky, taken, work / "kept")
+    notes = {"key_id": key_id(prepared), "suppressed": kept, "sticky": sticky.told()}
+    return Made(facts, judged, notes)
 
 
 def _start(prepared: Prepared, work: Path) -> Path:

@@ -6,12 +6,13 @@ Each stage is one pass of independent tasks; between them only small facts come 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import polars as pl
 
+from epc_release.anonymise.risk import Marginal
 from epc_release.release import quarantine
 from epc_release.release.context import load_context
 from epc_release.release.execute import Executor
@@ -171,11 +172,15 @@ def finish_all(
     context: Path,
     found: Collected,
     groups: Sequence[Group],
+    marginals: Mapping[str, Mapping[str, Marginal]],
     executor: Executor,
     progress: Progress,
 ) -> list[Finished]:
-    """Finish every group of partitions; in their order."""
-    tasks = [_finish_task(context, found, group) for group in groups]
+    """Finish every group of partitions; in their order.
+
+    ``marginals`` are by table the distributions of sensitive columns over what is published.
+    """
+    tasks = [_finish_task(context, found, group, marginals) for group in groups]
     with progress.stage("write", len(tasks), "groups of partitions") as tell:
         done = []
         for _, result in executor.run(finish, tasks):
@@ -184,7 +189,12 @@ def finish_all(
     return sorted(done, key=lambda result: result.number)
 
 
-def _finish_task(context: Path, found: Collected, group: Group) -> FinishTask:
+def _finish_task(
+    context: Path,
+    found: Collected,
+    group: Group,
+    marginals: Mapping[str, Mapping[str, Marginal]],
+) -> FinishTask:
     return FinishTask(
         context=context,
         number=group.number,
@@ -195,4 +205,5 @@ def _finish_task(context: Path, found: Collected, group: Group) -> FinishTask:
         drops=tuple(found.drops[group.table]),
         window=group.window,
         stars=found.stars.get(group.number),
+        marginals=marginals.get(group.table),
     )

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 import csv
 import hmac
 import json
 from collections import Counter, defaultdict
 from collections.abc import Callable
+from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -98,7 +100,7 @@ def test_key_sets_hold_in_the_files_and_everything_is_accounted_for(
         assert len({unit_of[row["certificate_number"]] for row in members}) >= 3
         assert len({row["current_energy_rating"] for row in members}) >= 2
     second = ["local_authority", "lodgement_date", "transaction_type", "property_type"]
-    assert after.group_by(second).len()["len"].min() >= 2
+    assert after.group_by(second).len().filter(pl.col("len") < 2).is_empty()
 
     both = after.join(before, on="certificate_number", suffix="_before", how="left")
     assert both["lodgement_date_before"].null_count() == 0
@@ -110,7 +112,8 @@ def test_key_sets_hold_in_the_files_and_everything_is_accounted_for(
             assert name in STARS or not changed.any()
             assert both.filter(changed)[name].null_count() == changed.sum()
             starred[name] = int(changed.sum())
-    assert starred["total_floor_area"] and starred["transaction_type"]
+    assert starred["total_floor_area"]
+    assert starred["transaction_type"]
 
     exact = json.loads((tmp_path / "state" / "held" / "ledger.json").read_text("utf-8"))["tables"]
     assert exact[TABLES[0]]["suppressed"] == len(before) - len(after) > 0
@@ -146,8 +149,7 @@ def test_chunks_jobs_and_order_change_no_byte_of_what_is_suppressed(
         ("max_cells = 1\n", "max_cells = 0.001\n", "E410", "cells"),
         ("max_rows = 1\n", "max_rows = 0.0001\n", "E410", "records"),
         (
-            'action = "suppress"\nstar = ["total_floor_area", "built_form", "property_type"]\n'
-            "max_cells = 1\nmax_rows = 1\n",
+            RISK[RISK.index("action") : RISK.index("\n[[risk]]", 5)],
             'action = "fail"\n',
             "E411",
             "neighbour",
@@ -168,4 +170,98 @@ def test_a_key_set_that_cannot_be_met_stops_the_build(
         build(extract(), policy=policy(tmp_path, RISK.replace(old, new, 1)))
     assert (stopped.value.problem.code, stopped.value.exit) == (code, 4)
     assert says in str(stopped.value)
+    assert not (tmp_path / "out").exists() or not list((tmp_path / "out").iterdir())
+
+
+def test_what_is_told_and_what_is_kept(
+    extract: Callable[..., Path], build: Callable[..., Any], tmp_path: Path
+) -> None:
+    done = build(extract(), policy=policy(tmp_path))
+    after = rows(done.path, TABLES[0])
+    told = json.loads((done.path / "disclosure.json").read_text("utf-8"))["tables"][TABLES[0]]
+    first, second = told["keySets"]
+    assert (first["asked"]["k"], first["counted"]) == (3, "units")
+    assert first["measured"]["k"] >= 3
+    assert first["measured"]["classes"] == after.select(KEYS).n_unique()
+    assert first["measured"]["sensitive"]["current_energy_rating"]["l"] >= 2
+    assert second["measured"]["t"] <= 0.95
+    assert sum(size["rows"] for size in second["measured"]["sizes"]) == len(after)
+    assert all(count % 10 == 0 for count in told["starredCells"].values())
+    others = [name for name in after.columns if name != "certificate_number"]
+    assert told["recordsLikeNoOther"] == after.select(pl.struct(others).is_unique().sum()).item()
+    exact = json.loads((tmp_path / "state" / "t1" / "audit.json").read_text("utf-8"))
+    worst = exact["tables"][TABLES[0]]["keySets"][1]["worst"]
+    keys = second["keys"]
+    shares = (
+        after.group_by("local_authority")
+        .agg(share=pl.struct(keys).n_unique() / pl.len())
+        .sort("share")
+    )
+    assert worst[0] == pytest.approx(shares["share"].max())
+    assert worst[1] in shares.filter(share=worst[0])["local_authority"]
+
+
+def test_what_was_suppressed_stays_suppressed(
+    extract: Callable[..., Path], build: Callable[..., Any], tmp_path: Path
+) -> None:
+    """The second release could tell more; it does not."""
+    source, rules = extract(), policy(tmp_path)
+    one = build(source, policy=rules, release="one", cutoff=datetime(2026, 1, 1, tzinfo=UTC))
+    softer = policy(tmp_path, RISK.replace("k = 3", "k = 2").replace(", l = 2", ", l = 1"))
+    common = {"policy": softer, "cutoff": datetime(2026, 1, 2, tzinfo=UTC)}
+    anew = build(source, release="anew", state=tmp_path / "other", **common)
+    two = build(source, release="two", **common)
+    first, free, second = (rows(made.path, TABLES[0]) for made in (one, anew, two))
+    assert len(first) == len(second) < len(free)
+    both = first.join(second, on="certificate_number", suffix="_two")
+    for name in STARS:
+        assert not both.filter(pl.col(name).is_null() & pl.col(f"{name}_two").is_not_null()).height
+    report = json.loads((tmp_path / "state" / "two" / "report.json").read_text("utf-8"))
+    assert report["sticky"] == {"release": "one", "comparable": True}
+    # Built again it is the same, and with another key nothing can be compared.
+    again = build(source, release="two", out=tmp_path / "again", **common)
+    assert (again.path / "SHA256SUMS").read_bytes() == (two.path / "SHA256SUMS").read_bytes()
+    for file in (tmp_path / "state" / "one" / "suppressed").iterdir():
+        assert file.stat().st_mode & 0o077 == 0
+        file.unlink()
+    with pytest.raises(ReleaseError) as stopped:
+        build(source, release="three", **common)
+    assert stopped.value.problem.code == "E413"
+
+
+def test_another_key_begins_suppression_anew_and_says_so(
+    extract: Callable[..., Path],
+    build: Callable[..., Any],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    source, rules = extract(), policy(tmp_path)
+    build(source, policy=rules, release="one", cutoff=datetime(2026, 1, 1, tzinfo=UTC))
+    other = base64.b64encode(sha256(b"another key for tests only").digest()).decode()
+    monkeypatch.setenv("EPC_RELEASE_KEY", other)
+    build(source, policy=rules, release="two", cutoff=datetime(2026, 1, 2, tzinfo=UTC))
+    report = json.loads((tmp_path / "state" / "two" / "report.json").read_text("utf-8"))
+    assert report["sticky"] == {"release": "one", "comparable": False}
+
+
+@pytest.mark.parametrize("spoilt", ["k", "values"])
+def test_files_that_do_not_hold_are_not_installed(
+    extract: Callable[..., Path],
+    build: Callable[..., Any],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    spoilt: str,
+) -> None:
+    """A star that is not applied, or a record that is written twice, is found on the files."""
+    from epc_release.release import finish
+    from epc_release.release.stars import Stars
+
+    if spoilt == "k":
+        monkeypatch.setattr(Stars, "apply", lambda _, rows, positions=None: rows)
+    else:
+        drops = finish._drops
+        monkeypatch.setattr(finish, "_drops", lambda task, keys: drops(task, keys).clear())
+    with pytest.raises(ReleaseError) as stopped:
+        build(extract(), policy=policy(tmp_path))
+    assert stopped.value.problem.code == ("E412" if spoilt == "k" else "E902")
     assert not (tmp_path / "out").exists() or not list((tmp_path / "out").iterdir())

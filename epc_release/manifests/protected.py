@@ -1,0 +1,61 @@
+"""How a release is protected: the public statement, and the exact private audit.
+
+Counts of what was taken away are rounded in public, so that no figure shows one event of one night
+(disclosure control, "What each rule leaves behind"); measures of what is published are told as they
+are, for anybody can take them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from epc_release.manifests.canonical import to_utc
+from epc_release.manifests.facts import KeySetFacts, ReleaseFacts, TableFacts
+
+ROUNDED_TO = 10
+
+
+def protection(table: TableFacts) -> dict[str, Any]:
+    """What ``disclosure.json`` says of a table with key sets; nothing of one without."""
+    if not table.key_sets:
+        return {}
+    return {
+        "keySets": [_told(key_set) for key_set in table.key_sets],
+        "starredCells": {name: _rounded(count) for name, count in table.starred.items()},
+        "recordsLikeNoOther": table.alone,
+    }
+
+
+def audit(facts: ReleaseFacts) -> dict[str, Any]:
+    """The private ``audit.json`` of the state folder: exact."""
+    return {
+        "release": facts.release,
+        "cutoff": to_utc(facts.cutoff),
+        "policy": {"name": facts.policy.name, "sha256": facts.policy.sha256},
+        "tables": {
+            table.name: {
+                "published": table.ledger.published,
+                "suppressed": table.ledger.suppressed,
+                "starred": dict(table.starred),
+                "recordsLikeNoOther": table.alone,
+                "keySets": [asdict(key_set) for key_set in table.key_sets],
+            }
+            for table in facts.tables
+        },
+    }
+
+
+def _told(key_set: KeySetFacts) -> dict[str, Any]:
+    return {
+        "id": key_set.id,
+        "why": key_set.why,
+        "keys": list(key_set.keys),
+        "counted": "units" if key_set.unit else "rows",
+        "asked": dict(key_set.asked),
+        "measured": dict(key_set.measures),
+    }
+
+
+def _rounded(count: int) -> int:
+    return (count + ROUNDED_TO // 2) // ROUNDED_TO * ROUNDED_TO
