@@ -18,6 +18,7 @@ from epc_release.schemas.register import Register, Table
 
 ACTIONS = ("suppress", "fail")
 LEAST_K = 2
+CEILINGS = frozenset({"star", "max_cells", "max_rows", "from_rows"})
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,8 @@ class KeySet:
     ``unit``: a column of the register whose distinct values are counted, rows where None; all
     records without one count as one. ``star``: keys that may be made missing, in that order, for
     whole classes at a time; what then still is too small is dropped. ``max_cells`` and ``max_rows``
-    are shares of the table's starrable cells and of its rows that may be lost at most.
+    are shares of the table's starrable cells and of its rows that may be lost at most, in a table
+    of ``from_rows`` rows or more.
     """
 
     id: str
@@ -58,6 +60,7 @@ class KeySet:
     star: tuple[str, ...]
     max_cells: float
     max_rows: float
+    from_rows: int
     line: int
 
     @property
@@ -113,20 +116,21 @@ def read_key_sets(
 def _settings(section: Section, name: str, table: str) -> KeySet:
     action = section.text("action", ACTIONS)
     suppresses = action == "suppress"
-    if not suppresses and ({"star", "max_cells", "max_rows"} & set(section.left())):
-        section.wrong("action", "star, max_cells and max_rows go with action suppress")
+    if not suppresses and (CEILINGS & set(section.left())):
+        section.wrong("action", f"{', '.join(sorted(CEILINGS))} go with action suppress")
     return KeySet(
         id=name,
         table=table,
         why=section.text("why"),
         keys=section.texts("keys"),
         unit=section.text("unit") if "unit" in section else None,
-        k=_whole(section, "k"),
+        k=_whole(section, "k", LEAST_K),
         sensitive=tuple(map(_sensitive, section.parts("sensitive"))),
         action=action,
         star=section.texts("star") if "star" in section else (),
         max_cells=_share(section, "max_cells") if suppresses else 0.0,
         max_rows=_share(section, "max_rows") if suppresses else 0.0,
+        from_rows=_whole(section, "from_rows", 0) if "from_rows" in section else 0,
         line=section.line,
     )
 
@@ -204,10 +208,10 @@ def starred(key_sets: Sequence[KeySet], table: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(named))
 
 
-def _whole(section: Section, key: str) -> int:
+def _whole(section: Section, key: str, least: int) -> int:
     value = section.number(key)
-    if not isinstance(value, int) or value < LEAST_K:
-        section.wrong(key, f"{key} must be a whole number from {LEAST_K} on")
+    if not isinstance(value, int) or value < least:
+        section.wrong(key, f"{key} must be a whole number from {least} on")
     return value
 
 

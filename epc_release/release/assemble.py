@@ -67,9 +67,9 @@ def table_facts(
                 partition=plan.partition,
                 year=plan.year,
                 years=_years(plan, mine),
-                **_presence(mine),
             )
-            tables.append(replace(facts, **protected_facts(plan, mine, taken.get(table.name))))
+            known = {**_presence(mine), **protected_facts(plan, mine, taken.get(table.name))}
+            tables.append(replace(facts, **known))
     return tuple(tables)
 
 
@@ -115,7 +115,7 @@ def _years(plan: TablePlan, finished: list[Finished]) -> dict[str, int]:
     return dict(sorted(years.items()))
 
 
-def _presence(finished: list[Finished]) -> dict[str, dict[str, Any]]:
+def _presence(finished: list[Finished]) -> dict[str, Any]:
     """``missing`` and ``first_years`` of all columns."""
     found: dict[str, Presence] = {}
     for done in finished:

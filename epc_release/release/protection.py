@@ -146,7 +146,7 @@ def _check(context: Context, plan: TablePlan, taken: Taken) -> None:
         policy = {"policy": context.job.policy.name, "table": plan.table.name, "id": key_set.id}
         if taken.failing[key_set.id]:
             raise ReleaseError("E411", **policy, rows=taken.failing[key_set.id])
-        if key_set.action == "suppress":
+        if key_set.action == "suppress" and taken.rows >= key_set.from_rows:
             for kind, share, ceiling in _shares(key_set, taken):
                 if share > ceiling:
                     told = {"share": f"{share:.4%}", "ceiling": f"{ceiling:.4%}"}

@@ -147,7 +147,7 @@ def test_chunks_jobs_and_order_change_no_byte_of_what_is_suppressed(
     ("old", "new", "code", "says"),
     [
         ("max_cells = 1\n", "max_cells = 0.001\n", "E410", "cells"),
-        ("max_rows = 1\n", "max_rows = 0.0001\n", "E410", "records"),
+        ("max_rows = 1\n", "max_rows = 0.0001\nfrom_rows = 1000\n", "E410", "records"),
         (
             RISK[RISK.index("action") : RISK.index("\n[[risk]]", 5)],
             'action = "fail"\n',

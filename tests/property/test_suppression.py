@@ -30,7 +30,7 @@ def key_set(
 ) -> KeySet:
     sensitive = (Sensitive("rating", **limits),) if limits else ()
     return KeySet(
-        "-".join(keys), "t", "", keys, unit, k, sensitive, "suppress", star, 1.0, 1.0, 1
+        "-".join(keys), "t", "", keys, unit, k, sensitive, "suppress", star, 1.0, 1.0, 0, 1
     )  # fmt: skip
 
 

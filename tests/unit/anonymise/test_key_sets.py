@@ -62,6 +62,7 @@ WRONG = [
     ('star = ["area"', 'star = ["band"', "keys only"),
     ('action = "suppress"', 'action = "fail"', "go with action suppress"),
     ("max_cells = 0.1", "max_cells = 1.1", "share"),
+    ("max_cells = 0.1", "max_cells = 0.1\nfrom_rows = 0.5", "whole number"),
     ("max_cells = 0.1\n", "", "needs max_cells"),
     ('column = "score"', 'column = "area"', "no key"),
     ("l = 2", "l = 0", "at least 1"),
