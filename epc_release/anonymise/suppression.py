@@ -54,14 +54,18 @@ def suppress(
     """
     due = [each for each in key_sets if each.action == "suppress"]
     state = _State(frame, key_sets, marginals, before)
-    waiting = list(due)
-    while waiting:
-        key_set = waiting.pop(0)
-        columns, rows_went = _enforce(state, key_set)
-        for other in due:
-            touched = rows_went or not columns.isdisjoint(other.keys)
-            if other is not key_set and other not in waiting and touched:
-                waiting.append(other)
+    waiting = {each.id for each in due}
+    while waiting:  # rounds in the declared order; a key set that nobody touched would change nothing
+        for key_set in due:
+            if key_set.id not in waiting:
+                continue
+            waiting.remove(key_set.id)
+            columns, rows_went = _enforce(state, key_set)
+            waiting |= {
+                other.id
+                for other in due
+                if other is not key_set and (rows_went or not columns.isdisjoint(other.keys))
+            }
     return state.taken()
 
 

@@ -43,6 +43,23 @@ def _records(count: int | None) -> str:
     return "records unknown" if count is None else f"{count:,} records"
 
 
+def _protection(facts: ReleaseFacts) -> list[str]:
+    """What the key sets were measured to hold on the finished files, and what that cost."""
+    held: list[tuple[object, ...]] = [
+        (t.name, each.id, each.asked["k"], each.measures["k"] or "-", each.measures["classes"])
+        for t in facts.tables
+        for each in t.key_sets
+    ]
+    if not held:
+        return []
+    cells = [f"{sum(t.starred.values()):,} cells of {t.name}" for t in facts.tables if t.starred]
+    return [
+        table(("table", "key set", "k asked", "k measured", "classes"), held),
+        "",
+        f"Made missing by suppression: {', '.join(cells) or 'nothing'}.",
+    ]
+
+
 @dataclass(frozen=True)
 class BuildReport:
     """A finished build; ``new`` is False where the same release stood there already."""
@@ -71,6 +88,7 @@ class BuildReport:
                 t.ledger.read,
                 sum(t.ledger.excluded.values()),
                 sum(t.ledger.rejected.values()),
+                t.ledger.suppressed,
                 t.ledger.published,
             )
             for t in facts.tables
@@ -87,8 +105,9 @@ class BuildReport:
             f"under policy {facts.policy.name}, cut-off {facts.cutoff.isoformat()}"
             + (f" ({', '.join(marks)})" if marks else ""),
             "",
-            table(("table", "read", "excluded", "rejected", "published"), rows),
+            table(("table", "read", "excluded", "rejected", "suppressed", "published"), rows),
             "",
+            *_protection(facts),
             *refused,
             f"Compared with release {self.judged.previous}."
             if self.judged.previous
@@ -97,7 +116,7 @@ class BuildReport:
             f"{missing:,} cells could not be read and are published missing.",
             f"{len(files):,} data files, {_size(sum(file.bytes for file in files))}.",
             f"Release: {self.path}" + ("" if self.new else " (the same stood there already)"),
-            f"Private: {self.state / facts.release} (ledger, report, quarantine)",
+            f"Private: {self.state / facts.release} (ledger, audit, report, quarantine)",
         ]
         return "\n".join(lines)
 

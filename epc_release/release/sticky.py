@@ -89,7 +89,8 @@ def keep_taken(
         whole = pl.concat(parts, how="diagonal_relaxed")
         flags = sorted(set(whole.columns) - {*key, GONE})
         merged = whole.group_by(key).agg(pl.col(*flags, GONE).fill_null(False).any()).sort(key)
-        (folder / FOLDER).mkdir(mode=0o700, exist_ok=True)
+        for part in (folder, folder / FOLDER):
+            part.mkdir(mode=0o700, exist_ok=True)
         file = folder / FOLDER / f"{table.name}.parquet"
         merged.write_parquet(file)
         file.chmod(0o600)

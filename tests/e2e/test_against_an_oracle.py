@@ -95,12 +95,16 @@ class Oracle:
     db: Any
 
     @cached_property
+    def document(self) -> Mapping[str, Any]:
+        path = PACKAGE / "anonymise" / "policies" / "epc" / f"{self.policy}.toml"
+        return tomllib.loads(path.read_text("utf-8"))
+
+    @cached_property
     def rules(self) -> Mapping[tuple[str, str], Mapping[str, Any]]:
         """The policy's rule of each (table, column)."""
-        path = PACKAGE / "anonymise" / "policies" / "epc" / f"{self.policy}.toml"
         return {
             (table, column): rule
-            for rule in tomllib.loads(path.read_text("utf-8"))["fields"]
+            for rule in self.document["fields"]
             for table in rule["tables"]
             for column in rule["columns"]
         }
@@ -267,7 +271,8 @@ class Oracle:
         unread = ", ".join(f'"!{name}"' for name in screened)
         whens = " ".join(f"WHEN ({sql}) IS NOT TRUE THEN '{rule}'" for rule, _, sql in applied)
         missing = " OR ".join(f"{name} IS NULL" for name in required)
-        read = ", ".join(dict.fromkeys((*self.published(table), *screened)))
+        units = [e["unit"] for e in self.document.get("risk", []) if table in e["tables"]]
+        read = ", ".join(dict.fromkeys((*self.published(table), *screened, *units)))
         bare = "lower(regexp_replace(certificate_number, '[-\\s]', '', 'g'))"
         self.db.execute(
             f"""CREATE OR REPLACE TABLE "{table}/all" AS WITH decided AS (
@@ -343,26 +348,69 @@ class Oracle:
             return [row["code"] for row in rows] + [row["name_en"] for row in rows]
         return list(kind.get("constraints", {}).get("enum") or kind["known_values"])
 
+    # ------------------------------------------------------------------- what is suppressed
+
+    def protect(self, register: str) -> None:
+        """``<table>/told``: certificates as they are published; key sets in turn until all hold."""
+        table = f"{register}-certificates"
+        own = ", ".join(f"{self.told(table, name)} AS {name}" for name in self.published(table))
+        self.db.execute(
+            f"""CREATE OR REPLACE TABLE "{table}/told" AS SELECT n, uprn AS "/unit", {own}
+            FROM "{table}/all" WHERE fate = 'published'"""
+        )
+        sets = [each for each in self.document.get("risk", []) if table in each["tables"]]
+        while sum(self.enforce(table, each) for each in sets):
+            pass
+        for name, key in ((table, "n"), (f"{register}-recommendations", "certificate_number")):
+            self.db.execute(
+                f"""UPDATE "{name}/all" SET fate = 'suppressed' WHERE fate = 'published'
+                AND {key} IN (SELECT {key} FROM "{table}/all" WHERE fate IN ('published',
+                'suppressed') AND n NOT IN (SELECT n FROM "{table}/told"))"""
+            )
+
+    def enforce(self, table: str, asked: Mapping[str, Any]) -> int:
+        """Make one key set hold, whole classes at a time; how many rows that changed."""
+        keys, changed = asked["keys"], 0
+        units = 'count(DISTINCT "/unit") + max(("/unit" IS NULL)::INT)'
+        few = [f"{units if 'unit' in asked else 'count(*)'} < {asked['k']}"]
+        for each in asked.get("sensitive", ()):
+            column = each["column"]
+            values = f"count(DISTINCT {column}) + max(({column} IS NULL)::INT)"
+            few.append(f"{values} < {each['l']}")
+        same = " AND ".join(f"told.{key} IS NOT DISTINCT FROM bad.{key}" for key in keys)
+        for star in (*asked["star"], None):
+            bad = f"""(SELECT {", ".join(keys)} FROM "{table}/told" GROUP BY ALL
+                HAVING {" OR ".join(few)}) AS bad"""
+            if star is None:
+                sql = f"""DELETE FROM "{table}/told" AS told USING {bad} WHERE {same}"""
+            else:
+                sql = f"""UPDATE "{table}/told" AS told SET {star} = NULL FROM {bad}
+                    WHERE {same} AND told.{star} IS NOT NULL"""
+            changed += self.db.execute(sql).fetchall()[0][0]
+        return changed
+
     def run(self) -> None:
         for register in PARENTS:
             self.read(f"{register}-certificates")
             self.read(f"{register}-recommendations")
             self.parents(register)
             self.children(register)
+            self.protect(register)
 
     def ledger(self, table: str) -> dict[str, Any]:
         """As the state's ledger has it."""
         rows = self.db.execute(f'SELECT fate, count(*) FROM "{table}/all" GROUP BY 1').fetchall()
         excluded = {rule for rule, _, _ in RULES} | {"-parent"}
         found: dict[str, Any] = {"read": 0, "published": 0, "excluded": {}, "rejected": {}}
+        found["suppressed"] = 0
         for fate, count in rows:
             found["read"] += count
-            if fate == "published":
-                found["published"] = count
+            if fate in ("published", "suppressed"):
+                found[fate] = count
             else:
                 kind = "excluded" if fate in excluded else "rejected"
                 found[kind][fate.removeprefix("-")] = count
-        return {**found, "suppressed": 0}
+        return found
 
 
 def pseudonyms(key: str) -> Callable[[str], str]:
@@ -437,14 +485,16 @@ def test_one_table_alone_is_enough(
 def _differences(oracle: Oracle, release: Path, table: str) -> dict[str, int]:
     """Published rows that are not expected, expected ones that are not published, and where."""
     db, names = oracle.db, oracle.published(table)
-    own = ", ".join(f"{oracle.told(table, name)} AS {name}" for name in names)
+    own, source = ", ".join(names), f'"{table}/told"'
     if table.endswith("recommendations"):
+        own = ", ".join(f"{oracle.told(table, name)} AS {name}" for name in names)
         own, names = f'{own}, "/authority" AS local_authority', [*names, "local_authority"]
+        source = f"""(SELECT * FROM "{table}/all" WHERE fate = 'published')"""
     files = quoted(release / "parquet" / table / "*" / "*.parquet")
     db.execute(f"""CREATE OR REPLACE VIEW ours AS
         SELECT {", ".join(names)} FROM read_parquet({files}, hive_partitioning=false)""")
     db.execute(f"""CREATE OR REPLACE TABLE theirs AS
-        SELECT {own} FROM "{table}/all" WHERE fate = 'published'""")
+        SELECT {own} FROM {source}""")
     types = [db.execute(f"SELECT * FROM {side} LIMIT 0").description for side in ("ours", "theirs")]
     assert [c[:2] for c in types[0]] == [c[:2] for c in types[1]]
     found = {
