@@ -27,5 +27,5 @@ def test_only_an_approved_policy_is_built(
     approve(load_policy(path, load_register("epc")), tmp_path / "state", "A. Name", "read")
     assert (build(extract(), policy=str(path)).path / "datapackage.json").is_file()
     path.write_text(path.read_text(encoding="utf-8") + "# changed\n", encoding="utf-8")
-    with pytest.raises(ReleaseError, match="it changed since A. Name approved it"):
+    with pytest.raises(ReleaseError, match=r"it changed since A[.] Name approved it"):
         build(extract(), policy=str(path), release="t2")

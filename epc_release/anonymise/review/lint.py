@@ -17,6 +17,7 @@ from epc_release.anonymise.policy import Policy, try_policy
 from epc_release.anonymise.recordrules import RecordRule
 from epc_release.anonymise.review.reach import verdicts
 from epc_release.anonymise.rules.base import NUMERIC
+from epc_release.anonymise.rules.masktext import MaskText
 from epc_release.anonymise.rules.numbers import BottomCode, Round, TopCode
 from epc_release.anonymise.rules.plain import Keep, KeepKnown
 from epc_release.anonymise.screen import ScreenContext
@@ -132,6 +133,20 @@ def unbounded_text(policy: Policy, register: Register) -> Iterator[Finding]:
             yield _advice("unbounded-text", told.line, says)
 
 
+def unreviewed(policy: Policy, register: Register) -> Iterator[Finding]:
+    """A vocabulary with phrases that nobody is named for."""
+    told: dict[str, FieldRule] = {}
+    for _, _, field in _published(policy, register):
+        if isinstance(field.rule, MaskText):
+            told.update({each.used.name: field for each in field.rule.vocabularies if each.unread})
+    for name, field in told.items():
+        rule = field.rule
+        if isinstance(rule, MaskText):
+            count = next(each.unread for each in rule.vocabularies if each.used.name == name)
+            says = f"vocabulary {name}: nobody is named as reviewer of {count} phrases"
+            yield _advice("unreviewed", field.line, says)
+
+
 def never_changes(policy: Policy, register: Register) -> Iterator[Finding]:
     """A limit outside of what the column can hold, or a listed value that it never has."""
     for table, field, told in _published(policy, register):
@@ -195,6 +210,7 @@ CHECKS: tuple[Callable[[Policy, Register], Iterator[Finding]], ...] = (
     small_k,
     no_reason,
     unbounded_text,
+    unreviewed,
     never_changes,
     never_excludes,
 )
