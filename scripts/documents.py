@@ -1,6 +1,6 @@
 """Write the generated documents from the program; ``--check`` only says what is stale.
 
-These are docs/errors/, docs/cli.md and docs/schema-differences.md.
+These are docs/errors/, docs/cli.md, docs/schema-differences.md and docs/policies/shown/.
 """
 
 from __future__ import annotations
@@ -10,9 +10,13 @@ from pathlib import Path
 
 import schema_differences
 
+from epc_release.anonymise.policy import load_policy, policy_names
+from epc_release.anonymise.review.pages import as_markdown
+from epc_release.anonymise.review.shown import show
 from epc_release.errors import catalogue
 from epc_release.release.cli import pages
 from epc_release.release.cli.app import group
+from epc_release.schemas.load import load_register, register_names
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 
@@ -24,6 +28,10 @@ def wanted() -> dict[Path, str]:
     found[DOCS / "errors" / "README.md"] = pages.error_index(problems.values())
     found[DOCS / "schema-differences.md"] = schema_differences.page()
     found[DOCS / "cli.md"] = pages.command_reference(group)
+    for register in map(load_register, register_names()):
+        for name in policy_names(register.name):
+            page = as_markdown(show(load_policy(name, register), register))
+            found[DOCS / "policies" / "shown" / f"{register.name}-{name}.md"] = page
     return found
 
 
@@ -34,7 +42,8 @@ def stale(documents: dict[Path, str]) -> list[Path]:
         for path, text in documents.items()
         if not path.is_file() or path.read_text(encoding="utf-8") != text
     ]
-    return differ + [p for p in (DOCS / "errors").glob("*.md") if p not in documents]
+    made = [*(DOCS / "errors").glob("*.md"), *(DOCS / "policies" / "shown").glob("*.md")]
+    return differ + [path for path in made if path not in documents]
 
 
 def main() -> int:

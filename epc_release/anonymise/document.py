@@ -4,24 +4,40 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn
 
 from epc_release.errors import ReleaseError
 
-PARTS = ("records", "fields", "risk")  # the arrays of a policy
+PARTS = ("records", "fields", "risk", "release")  # of a policy: arrays and tables
 
 
 @dataclass(frozen=True)
 class Document:
-    """A TOML file: ``name`` is how messages call it."""
+    """A TOML file: ``name`` is how messages call it.
+
+    ``refused`` gathers what is wrong with its parts, for a reader who wants to hear everything at
+    once; where it is None, the first error stops the reading.
+    """
 
     path: Path
     name: str
     raw: bytes
     values: Mapping[str, Any]
+    refused: list[ReleaseError] | None = field(default=None, compare=False)
+
+    @contextmanager
+    def part(self) -> Iterator[None]:
+        """A part that can be read without the others: its error is gathered, or raised."""
+        try:
+            yield
+        except ReleaseError as error:
+            if self.refused is None:
+                raise
+            self.refused.append(error)
 
     @property
     def text(self) -> str:
@@ -36,6 +52,13 @@ class Document:
             Section(self, array, value, self._header_line(array, index))
             for index, value in enumerate(values)
         )
+
+    def section(self, table: str) -> Section:
+        """The settings of ``[table]``, empty where it is not there. Raises E141."""
+        values = self.values.get(table, {})
+        if not isinstance(values, dict):
+            self.wrong(self.line_of(table), f"{table} must be written as [{table}]")
+        return Section(self, table, values, self.line_of(f"[{table}]"))
 
     def top(self) -> Section:
         """The settings that stand above all tables."""
@@ -149,11 +172,11 @@ def _is_number(value: object) -> bool:
     return value == value and abs(value) != float("inf")
 
 
-def read_document(path: Path, name: str) -> Document:
+def read_document(path: Path, name: str, refused: list[ReleaseError] | None = None) -> Document:
     """Read a policy file. Raises E140."""
     try:
         raw = path.read_bytes()
-        return Document(path, name, raw, tomllib.loads(raw.decode("utf-8")))
+        return Document(path, name, raw, tomllib.loads(raw.decode("utf-8")), refused)
     except OSError as error:
         raise ReleaseError("E140", policy=name, problem=error.strerror or "unreadable") from None
     except UnicodeDecodeError:

@@ -15,21 +15,23 @@ from itertools import pairwise
 from pathlib import Path
 from typing import NoReturn
 
+from epc_release.anonymise.used import Used
 from epc_release.errors import ReleaseError
 
 
 @dataclass(frozen=True)
 class Hierarchy:
-    """What each value of the finest level becomes at level ``to``."""
+    """What each value of the finest level becomes at level ``to``; ``name`` is for messages."""
 
     name: str
     to: str
     coarser: Mapping[str, str]
-    sha256: str  # of the file
+    used: Used
 
 
-def load_hierarchy(path: Path, name: str, levels: Sequence[str], to: str) -> Hierarchy:
-    """Read a hierarchy; ``levels`` are the columns to use (none: all). Raises E147."""
+def load_hierarchy(path: Path, name: str, levels: Sequence[str], to: str, given: str) -> Hierarchy:
+    """Read a hierarchy, which the policy calls ``given``; ``levels`` are the columns to use (none:
+    all). Raises E147."""
     rows = _rows(path, name)
     _, header = next(rows, (1, []))
     used = tuple(levels) or tuple(header)
@@ -45,9 +47,8 @@ def load_hierarchy(path: Path, name: str, levels: Sequence[str], to: str) -> Hie
             _wrong(name, line, f"{len(row)} cells where the header has {len(header)}")
         _take([row[place].strip() for place in places], parents, name, line)
     _refuse_cycles(parents, name)
-    return Hierarchy(
-        name, to, _climb(parents, used.index(to)), sha256(path.read_bytes()).hexdigest()
-    )
+    file = Used("hierarchy", given, sha256(path.read_bytes()).hexdigest())
+    return Hierarchy(name, to, _climb(parents, used.index(to)), file)
 
 
 def _rows(path: Path, name: str) -> Iterator[tuple[int, list[str]]]:

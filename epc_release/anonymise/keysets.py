@@ -94,23 +94,30 @@ def read_key_sets(
     """
     found: list[KeySet] = []
     for section in document.sections("risk"):
-        name = section.text("id")
-        if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", name):
-            section.wrong("id", "id must be lower-case words joined by hyphens")
-        tables = section.texts("tables")
-        read = _settings(section, name, tables[0])
-        for table in tables:
-            known = [each.name for each in register.tables if each.parent is None]
-            if table not in known:
-                section.wrong(table, f"key sets are for {', '.join(known)}; children follow")
-            made = replace(read, table=table)
-            if any((each.id, each.table) == (name, table) for each in found):
-                section.wrong("id", f"key set {name} stands twice for table {table}")
-            _check(section, made, register.table(table), told[table])
-            found.append(made)
-        section.done()
+        with document.part():
+            _take(section, register, told, found)
     _check_units(document, found)
     return tuple(found)
+
+
+def _take(
+    section: Section, register: Register, told: Mapping[str, Told], found: list[KeySet]
+) -> None:
+    name = section.text("id")
+    if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", name):
+        section.wrong("id", "id must be lower-case words joined by hyphens")
+    tables = section.texts("tables")
+    read = _settings(section, name, tables[0])
+    known = [each.name for each in register.tables if each.parent is None]
+    for table in tables:
+        if table not in known:
+            section.wrong(table, f"key sets are for {', '.join(known)}; children follow")
+        made = replace(read, table=table)
+        if any((each.id, each.table) == (name, table) for each in found):
+            section.wrong("id", f"key set {name} stands twice for table {table}")
+        _check(section, made, register.table(table), told[table])
+        found.append(made)
+    section.done()
 
 
 def _settings(section: Section, name: str, table: str) -> KeySet:

@@ -19,10 +19,10 @@ from epc_release.anonymise.keysets import KeySet, Told, read_key_sets
 from epc_release.anonymise.recordrules import RecordRule, read_record_rules
 from epc_release.anonymise.rules import RULES, Reading, Rule
 from epc_release.anonymise.rules.base import MisfitError
-from epc_release.anonymise.rules.generalise import Generalise
 from epc_release.anonymise.rules.plain import Keep
 from epc_release.anonymise.rules.pseudonym import Pseudonymise
 from epc_release.anonymise.told import FieldRule, Rules, paths, published_names
+from epc_release.anonymise.used import Used
 from epc_release.errors import ReleaseError
 from epc_release.schemas.register import Register, Table
 from epc_release.schemas.table import Field
@@ -37,7 +37,8 @@ class Policy:
     """A checked policy. ``tables`` maps table -> column -> its rule; ``records`` and the key sets
     of ``risk`` are in order.
 
-    ``sha256`` is of the file's bytes, and where hierarchies are used of these and their hashes.
+    ``used`` are the files that its rules follow; ``sha256`` is of the policy's own bytes, and where
+    it uses others of these and their hashes.
     """
 
     name: str
@@ -52,6 +53,8 @@ class Policy:
     tables: Rules
     risk: tuple[KeySet, ...]
     sha256: str
+    used: tuple[Used, ...] = ()
+    approval: str = "none"  # or "required"
 
     @property
     def needs_key(self) -> bool:
@@ -78,13 +81,47 @@ def load_policy(name_or_path: str | Path, register: Register) -> Policy:
 
     Raises E140 to E147, naming file and line.
     """
-    path = _path(str(name_or_path), register.name)
-    document = read_document(path, str(name_or_path))
+    return _read(_open(name_or_path, register, None), register)
+
+
+def try_policy(
+    name_or_path: str | Path, register: Register
+) -> tuple[Policy | None, tuple[ReleaseError, ...]]:
+    """The policy, or None and everything that is wrong with it, in the order of its lines."""
+    refused: list[ReleaseError] = []
+    policy = None
+    try:
+        policy = _read(_open(name_or_path, register, refused), register)
+    except ReleaseError as error:
+        refused.append(error)
+    refused.sort(key=lambda error: int(str(error.details.get("line", 0))))
+    return (None if refused else policy), tuple(refused)
+
+
+def policy_path(name_or_path: str | Path, register: Register) -> Path:
+    """The file of a policy. Raises E140 for a name that the register has not."""
+    return _path(str(name_or_path), register.name)
+
+
+def _open(
+    name_or_path: str | Path, register: Register, refused: list[ReleaseError] | None
+) -> Document:
+    return read_document(policy_path(name_or_path, register), str(name_or_path), refused)
+
+
+def _read(document: Document, register: Register) -> Policy:
     top = document.top()
     if (named := top.text("register")) != register.name:
         top.wrong("register", f"this policy is for register {named}, not {register.name}")
-    personal = top.flag("contains_personal_data")
+    personal = False
+    with document.part():
+        personal = top.flag("contains_personal_data")
     tables = _read_fields(document, register, personal)
+    # What key sets may name follows from the columns, so these must be right first.
+    whole = not document.refused
+    records = read_record_rules(document, register)
+    risk = read_key_sets(document, register, _told(register, tables)) if whole else ()
+    used = _used(tables)
     policy = Policy(
         name=top.text("name"),
         register=named,
@@ -94,10 +131,12 @@ def load_policy(name_or_path: str | Path, register: Register) -> Policy:
         approved_by=top.text("approved_by") if "approved_by" in top else None,
         contains_personal_data=personal,
         requires_control=top.flag("requires_control", False),
-        records=read_record_rules(document, register),
+        records=records,
         tables=tables,
-        risk=read_key_sets(document, register, _told(register, tables)),
-        sha256=_hash(document, tables),
+        risk=risk,
+        approval=_approval(document),
+        used=used,
+        sha256=_hash(document, used),
     )
     if policy.access == "open" and personal and not policy.approved_by:
         top.wrong("access", "open access to personal data needs approved_by: who approved it")
@@ -120,19 +159,47 @@ def _path(given: str, register: str) -> Path:
     return POLICIES / register / f"{given}.toml"
 
 
+def _approval(document: Document) -> str:
+    """``[release] approval``: whether a build needs the approval of somebody."""
+    section = document.section("release")
+    found = section.text("approval", ("required", "none")) if "approval" in section else "none"
+    section.done()
+    return found
+
+
 def _read_fields(
     document: Document, register: Register, personal: bool
 ) -> dict[str, dict[str, FieldRule]]:
     found: dict[str, dict[str, FieldRule]] = {table.name: {} for table in register.tables}
+    named: set[tuple[str, str]] = set()  # those of refused groups too
     for section in document.sections("fields"):
         tables, names = section.texts("tables"), section.texts("columns")
-        rule = section.text("rule", tuple(RULES))
-        column_class, why = section.text("class", CLASSES), section.text("why")
-        settings = section.left()
-        for table in tables:
-            if table not in found:
-                _unknown(section, "table", table, tuple(found))
-            for column in names:
+        with document.part():
+            _read_group(section, tables, names, register, personal, found)
+        named |= {(table, column) for table in tables for column in names}
+    for each in register.tables:
+        with document.part():
+            _refuse_unnamed(document, each, named)
+    return found
+
+
+def _read_group(
+    section: Section,
+    tables: tuple[str, ...],
+    names: tuple[str, ...],
+    register: Register,
+    personal: bool,
+    found: dict[str, dict[str, FieldRule]],
+) -> None:
+    document = section.document
+    rule = section.text("rule", tuple(RULES))
+    column_class, why = section.text("class", CLASSES), section.text("why")
+    settings = section.left()
+    for table in tables:
+        if table not in found:
+            _unknown(section, "table", table, tuple(found))
+        for column in names:
+            with document.part():
                 field = _named(section, found[table], register, table, column)
                 own = Section(document, f"rule {rule}", settings, section.line)
                 made = _make(own, rule, table, field, register)
@@ -142,8 +209,6 @@ def _read_fields(
                     _misfit(section, rule, table, column, problem)
                 line = section.line_of(column)
                 found[table][column] = FieldRule(column, made, column_class, why, line)
-    _refuse_unnamed(document, register, found)
-    return found
 
 
 def _named(
@@ -199,14 +264,11 @@ def _unknown(section: Section, kind: str, name: str, known: tuple[str, ...]) -> 
     )
 
 
-def _refuse_unnamed(
-    document: Document, register: Register, found: Mapping[str, Mapping[str, FieldRule]]
-) -> None:
-    for table in register.tables:
-        unnamed = [name for name in table.schema.names if name not in found[table.name]]
-        if unnamed:
-            columns = ", ".join(unnamed)
-            raise ReleaseError("E144", file=document.name, table=table.name, columns=columns)
+def _refuse_unnamed(document: Document, table: Table, named: set[tuple[str, str]]) -> None:
+    unnamed = [name for name in table.schema.names if (table.name, name) not in named]
+    if unnamed:
+        columns = ", ".join(unnamed)
+        raise ReleaseError("E144", file=document.name, table=table.name, columns=columns)
 
 
 def _told(register: Register, rules: Rules) -> dict[str, Told]:
@@ -235,9 +297,12 @@ def _joined(rules: Rules, name: str, parent: Table) -> bool:
     )
 
 
-def _hash(document: Document, tables: Rules) -> str:
+def _used(tables: Rules) -> tuple[Used, ...]:
+    """What the rules follow besides the policy, each once, by kind and name."""
     rules = (field.rule for fields in tables.values() for field in fields.values())
-    used = {
-        rule.hierarchy.sha256 for rule in rules if isinstance(rule, Generalise) and rule.hierarchy
-    }
-    return sha256(document.raw + "".join(sorted(used)).encode()).hexdigest()
+    return tuple(sorted({used for rule in rules for used in rule.used}))
+
+
+def _hash(document: Document, used: tuple[Used, ...]) -> str:
+    hashes = "".join(sorted({each.sha256 for each in used}))
+    return sha256(document.raw + hashes.encode()).hexdigest()

@@ -24,7 +24,8 @@ class RecordRule:
 
     ``expression`` is that of ``keep_if`` and ``drop_if``. ``roles`` are the columns of the others:
     ``key`` and perhaps ``flag`` of a suppression list, ``uprn`` and ``postcode`` of a site list.
-    ``reason`` is what the public ledger says; ``legal`` is the rule's basis.
+    ``reason`` is what the public ledger says; ``legal`` is the rule's basis; ``says`` is what it
+    tests, as the policy writes it.
     """
 
     id: str
@@ -36,6 +37,7 @@ class RecordRule:
     roles: Mapping[str, str] = field(default_factory=dict)
     missing_is_false: bool = False
     max_age: timedelta | None = None
+    says: str = ""
 
     @property
     def inputs(self) -> frozenset[str]:
@@ -51,13 +53,14 @@ def read_record_rules(document: Document, register: Register) -> tuple[RecordRul
     """
     found: list[RecordRule] = []
     for section in document.sections("records"):
-        rule = _read(section, register)
-        for other in found:
-            if other.id == rule.id and set(other.tables) & set(rule.tables):
-                section.wrong("id", f"rule {rule.id} stands twice for the same table")
-            if other.id == rule.id and other.reason != rule.reason:
-                section.wrong("reason", f"rule {rule.id} has another reason elsewhere")
-        found.append(rule)
+        with document.part():
+            rule = _read(section, register)
+            for other in found:
+                if other.id == rule.id and set(other.tables) & set(rule.tables):
+                    section.wrong("id", f"rule {rule.id} stands twice for the same table")
+                if other.id == rule.id and other.reason != rule.reason:
+                    section.wrong("reason", f"rule {rule.id} has another reason elsewhere")
+            found.append(rule)
     return tuple(found)
 
 
@@ -68,7 +71,7 @@ def _read(section: Section, register: Register) -> RecordRule:
     kinds = [kind for kind in KINDS if kind in section]
     if len(kinds) != 1:
         section.wrong("id", f"rule {name} must have exactly one of {', '.join(KINDS)}")
-    tables = section.texts("tables")
+    tables, says = section.texts("tables"), _said(section.left()[kinds[0]])
     expression, roles, max_age = _test(section, name, kinds[0])
     rule = RecordRule(
         id=name,
@@ -80,6 +83,7 @@ def _read(section: Section, register: Register) -> RecordRule:
         expression=expression,
         roles=roles,
         max_age=max_age,
+        says=says,
     )
     if rule.missing_is_false and rule.kind not in ("keep_if", "drop_if", "suppression_list"):
         section.wrong("missing", f"{rule.kind} takes no missing")
@@ -87,6 +91,13 @@ def _read(section: Section, register: Register) -> RecordRule:
         _check(section, rule, table, register)
     section.done()
     return rule
+
+
+def _said(setting: object) -> str:
+    """A setting on one line: an expression as it stands, or each key with its value."""
+    if isinstance(setting, dict):
+        return ", ".join(f"{key} {value}" for key, value in setting.items())
+    return " ".join(str(setting).split())
 
 
 def _test(

@@ -98,7 +98,7 @@ class Bound:
         matches. ``frame`` has the columns of ``screen_inputs``."""
         verdict = pl.lit(0, pl.UInt8)
         for number, rule in reversed(list(enumerate(self.rules, 1))):
-            matched = _excludes(rule, self.table.schema, context)
+            matched = excludes(rule, self.table.schema, context)
             verdict = pl.when(matched).then(pl.lit(number, pl.UInt8)).otherwise(verdict)
         found = frame.select(verdict.alias("excluded")).to_series()
         return found if self.rules else found.new_from_index(0, frame.height)
@@ -194,7 +194,7 @@ def _changed(rule: Rule, values: pl.Series, keyring: Keyring | None) -> pl.Serie
     raise ValueError(f"rule {rule.name} cannot publish a column here")
 
 
-def _excludes(rule: RecordRule, schema: TableSchema, context: ScreenContext) -> pl.Expr:
+def excludes(rule: RecordRule, schema: TableSchema, context: ScreenContext) -> pl.Expr:
     """True where the rule excludes; never null."""
     if rule.kind == "suppression_list":
         listed = canonical_key(pl.col(rule.roles["key"])).is_in(context.opted_out.implode())

@@ -39,13 +39,15 @@ class Settings:
     sources spell the register's tables. ``archives`` names which zips are made: one per
     ``partition``, one per ``year``, one of ``all``. ``previous`` is the release to compare rows
     with (``latest`` of ``to`` and ``none`` are names); ``accept`` has codes of data quality gates
-    that are passed in this one build, for ``reason``.
+    that are passed in this one build, for ``reason``. ``approval`` is ``required`` where a build
+    needs a policy that somebody approved, whatever the policy itself says.
     """
 
     register: str = "epc"
     sources: tuple[str, ...] = ()
     dialects: tuple[Path, ...] = ()
     policy: str | None = None
+    approval: Literal["required", "none"] = "none"
     suppressions: Path | None = None
     suppressions_as_of: datetime | None = None
     sites: Path | None = None

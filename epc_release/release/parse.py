@@ -127,6 +127,7 @@ PARSERS: Mapping[str, Parser] = {
     "sources": _sources,
     "dialects": _paths,
     "policy": _policy,
+    "approval": _one_of("required", "none"),
     "suppressions": _path,
     "suppressions_as_of": lambda raw, _: values.moment(raw),
     "sites": _path,

@@ -19,6 +19,7 @@ from epc_release.manifests.describe import describe
 from epc_release.manifests.facts import ReleaseFacts, TableFacts
 from epc_release.manifests.verify import verify
 from epc_release.release import keep, quarantine
+from epc_release.release.approvals import check_approval
 from epc_release.release.assemble import release_facts, table_facts, write_archives
 from epc_release.release.config import Settings
 from epc_release.release.context import Job, load_context, save_job
@@ -66,6 +67,7 @@ def build(settings: Settings, progress: Progress) -> BuildReport:
     """Make a release in ``settings.out``; nothing appears there before it is whole and verified."""
     prepared = prepare(settings)
     keep.check_line(prepared)
+    check_approval(prepared.policy, settings.state, settings.approval == "required")
     baseline = _baseline(prepared)
     sticky = read_sticky(prepared)
     with workspace(settings) as work:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from hashlib import sha256
 
 from epc_release.schemas.gates import Gates
 from epc_release.schemas.table import TableSchema
@@ -138,6 +140,12 @@ class CodeList:
     slugs: Mapping[str, str]
     successors: Mapping[str, tuple[str, ...]]
     attributes: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+
+    @property
+    def sha256(self) -> str:
+        """Of the list's content: it changes with any code, name, successor or attribute."""
+        content = [dict(self.names), dict(self.successors), dict(self.attributes)]
+        return sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 @dataclass(frozen=True)

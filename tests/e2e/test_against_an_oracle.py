@@ -10,14 +10,18 @@ from __future__ import annotations
 import csv
 import hashlib
 import hmac
+import html
 import json
 import os
+import re
 import tomllib
+import unicodedata
 from base64 import b64decode
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cached_property
+from decimal import ROUND_HALF_UP, Decimal
+from functools import cache, cached_property
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -318,6 +322,8 @@ class Oracle:
                 return name
             case "pseudonymise":
                 return f"pseudonym({name})"
+            case "mask_text":
+                return f"masked({name}, {quoted(' '.join(rule['vocabularies']))})"
             case "generalise":
                 return f"strftime({name}, '%Y')"
             case "keep_matching":
@@ -413,6 +419,61 @@ class Oracle:
         return found
 
 
+def masked(text: str | None, files: str) -> str | None:
+    """The first phrase of a text that is made of known ones, as one regular expression has it."""
+    return _masked(text, files)
+
+
+@cache
+def _masked(text: str | None, files: str) -> str | None:
+    phrases, whole, limited = grammar(files)
+    folded = fold(html.unescape(text or ""))
+    found = whole.fullmatch(folded) if text else None
+    if found is None or any(
+        not low <= Decimal(number) <= high
+        for form, _, low, high in limited
+        for number in form.findall(folded)
+    ):
+        return None
+    for row in phrases:
+        if match := re.fullmatch(pattern(row["phrase"]), found[1]):
+            told = row["canonical"] or row["phrase"]
+            if not match.groups():
+                return told
+            step = Decimal(row["round_to"])
+            steps = (Decimal(match[1]) / step).to_integral_value(ROUND_HALF_UP)
+            return told.replace("{number}", str(steps * step))
+    raise AssertionError(text)
+
+
+@cache
+def grammar(files: str) -> tuple[list[dict[str, str]], re.Pattern[str], list[Any]]:
+    """The rows of vocabularies, the longest first; all texts made of them; those with numbers."""
+    rows: list[dict[str, str]] = []
+    for name in files.split():
+        path = PACKAGE / "anonymise" / "policies" / "epc" / name
+        with path.open(encoding="utf-8", newline="") as file:
+            rows += csv.DictReader(file)
+    rows.sort(key=lambda row: -row["phrase"].count(","))
+    any_one = "|".join(re.sub(r"\((?=\[0-9)", "(?:", pattern(row["phrase"])) for row in rows)
+    limited = [
+        (re.compile(pattern(row["phrase"])), row, Decimal(row["least"]), Decimal(row["most"]))
+        for row in rows
+        if row["round_to"]
+    ]
+    whole = rf"[|;]*({any_one})(?:(?:,|[|;]+)(?:{any_one}))*[|;]*"
+    return rows, re.compile(whole), limited
+
+
+def pattern(phrase: str) -> str:
+    number = r"([0-9]{1,6}(?:\.[0-9]{1,9})?)"
+    return re.escape(fold(phrase)).replace(re.escape("{number}"), number)
+
+
+def fold(text: str) -> str:
+    return re.sub(r"[\s'’‘`´?]", "", unicodedata.normalize("NFKC", text).lower())
+
+
 def pseudonyms(key: str) -> Callable[[str], str]:
     """What makes the pseudonym of a certificate's number: see ``Keyring.pseudonym_key``."""
     secret = hmac.digest(b64decode(key), b"pseudonym:certificate", "sha256").hex().encode()
@@ -461,6 +522,7 @@ def test_a_release_is_what_sql_says(
     settings: dict[str, Any] = {"cutoff": cutoff, "suppressions_as_of": cutoff}
     with duckdb.connect() as db:
         db.create_function("pseudonym", pseudonyms(os.environ["EPC_RELEASE_KEY"]))
+        db.create_function("masked", masked, null_handling="special")
         for policy in ("address-level", "deidentified"):
             release = build(source, policy=policy, release=policy, **settings).path
             oracle = Oracle(source, dialect, policy, db)

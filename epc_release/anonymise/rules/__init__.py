@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 
 from epc_release.anonymise.rules.base import Reading, Rule
 from epc_release.anonymise.rules.generalise import Generalise
+from epc_release.anonymise.rules.masktext import MaskText
 from epc_release.anonymise.rules.numbers import Bin, BottomCode, Round, TopCode
 from epc_release.anonymise.rules.plain import Drop, Keep, KeepKnown, KeepMatching, Redact
 from epc_release.anonymise.rules.pseudonym import Pseudonymise
@@ -17,6 +18,7 @@ RULES: Mapping[str, Callable[[Reading], Rule]] = {
     Drop.name: lambda _: Drop(),
     Pseudonymise.name: Pseudonymise.read,
     Redact.name: Redact.read,
+    MaskText.name: MaskText.read,
     Generalise.name: Generalise.read,
     Bin.name: Bin.read,
     Round.name: Round.read,

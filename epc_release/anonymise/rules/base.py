@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 import polars as pl
 
 from epc_release.anonymise.document import Section
+from epc_release.anonymise.used import Used
 from epc_release.schemas.register import Register
 from epc_release.schemas.table import Field
 
@@ -44,6 +45,16 @@ class Rule:
     """A field rule: a frozen dataclass of settings that were checked when they were read."""
 
     name: ClassVar[str]
+
+    @property
+    def words(self) -> str:
+        """What becomes of a cell, for whoever reviews the policy."""
+        raise NotImplementedError
+
+    @property
+    def used(self) -> tuple[Used, ...]:
+        """The files that it follows."""
+        return ()
 
 
 class Published(Rule, ABC):

@@ -17,6 +17,7 @@ from epc_release.anonymise.rules.base import (
     need_text,
     on_distinct,
 )
+from epc_release.anonymise.used import Used
 from epc_release.schemas.table import Field
 
 DATE_LEVELS: Mapping[str, str] = {
@@ -54,6 +55,15 @@ class Generalise(CellRule):
     to: str
     hierarchy: Hierarchy | None = None
 
+    @property
+    def words(self) -> str:
+        by = f", as {self.hierarchy.used.name} says" if self.hierarchy else ""
+        return f"published as its {self.to} only{by}"
+
+    @property
+    def used(self) -> tuple[Used, ...]:
+        return (self.hierarchy.used,) if self.hierarchy else ()
+
     @classmethod
     def read(cls, reading: Reading) -> Generalise:
         section, field = reading.section, reading.field
@@ -73,7 +83,7 @@ class Generalise(CellRule):
         name = section.text("hierarchy")
         levels = section.texts("levels") if "levels" in section else ()
         path = section.document.path.parent / name
-        return cls(to, load_hierarchy(path, str(path), levels, to))
+        return cls(to, load_hierarchy(path, str(path), levels, to, name))
 
     def field(self, field: Field) -> dict[str, Any]:
         if self.hierarchy:

@@ -23,6 +23,11 @@ class Bin(CellRule):
     name = "bin"
     edges: tuple[Number, ...]
 
+    @property
+    def words(self) -> str:
+        low, high = self.edges[0], self.edges[-1]
+        return f"published as one of {len(self.labels)} bands, from under {low} to {high} or over"
+
     @classmethod
     def read(cls, reading: Reading) -> Bin:
         need_number(reading.field)
@@ -63,6 +68,12 @@ class _Limited(CellRule):
     bottom: Number | None
     top: Number | None
 
+    @property
+    def words(self) -> str:
+        limits = [f"{self.bottom} at least"] * (self.bottom is not None)
+        limits += [f"{self.top} at most"] * (self.top is not None)
+        return ", ".join(["published", *limits])
+
     def _field(self, field: Field, says: str) -> dict[str, Any]:
         constraints = {
             key: value
@@ -88,6 +99,12 @@ class Round(_Limited):
 
     name = "round"
     to: Number
+
+    @property
+    def words(self) -> str:
+        limits = [f"{self.bottom} at least"] * (self.bottom is not None)
+        limits += [f"{self.top} at most"] * (self.top is not None)
+        return ", ".join([f"rounded to the nearest {self.to}", *limits])
 
     @classmethod
     def read(cls, reading: Reading) -> Round:

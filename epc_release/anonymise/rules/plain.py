@@ -19,6 +19,7 @@ from epc_release.anonymise.rules.base import (
     need_text,
     on_distinct,
 )
+from epc_release.anonymise.used import Used
 from epc_release.schemas.table import Field
 
 # A longer list of values would only swell the descriptor; the code list stands beside it.
@@ -30,6 +31,10 @@ class Keep(CellRule):
     """Published as conformed."""
 
     name = "keep"
+
+    @property
+    def words(self) -> str:
+        return "published as it is"
 
     def field(self, field: Field) -> dict[str, Any]:
         found = {k: v for k, v in field.descriptor.items() if k not in INPUT_SPELLING}
@@ -49,6 +54,10 @@ class Drop(Rule):
 
     name = "drop"
 
+    @property
+    def words(self) -> str:
+        return "not published"
+
 
 @dataclass(frozen=True)
 class KeepKnown(CellRule):
@@ -62,6 +71,16 @@ class KeepKnown(CellRule):
 
     name = "keep_known"
     values: tuple[str, ...] | tuple[int, ...]
+    codelist: Used | None = None
+
+    @property
+    def words(self) -> str:
+        where = f"names in the code list {self.codelist.name}" if self.codelist else "known values"
+        return f"published where it is one of {len(self.values):,} {where}, else missing"
+
+    @property
+    def used(self) -> tuple[Used, ...]:
+        return (self.codelist,) if self.codelist else ()
 
     @classmethod
     def read(cls, reading: Reading) -> KeepKnown:
@@ -75,8 +94,9 @@ class KeepKnown(CellRule):
             name = section.text("codelist")
             if name not in reading.register.codelists:
                 section.wrong("codelist", f"the register has no code list of column {name}")
-            names = reading.register.codelists[name].names
-            return cls((*names, *names.values()))
+            codes = reading.register.codelists[name]
+            used = Used("code list", codes.name, codes.sha256)
+            return cls((*codes.names, *codes.names.values()), used)
         return cls(tuple(str(value) for value in _listed(field)))
 
     def field(self, field: Field) -> dict[str, Any]:
@@ -112,6 +132,10 @@ class KeepMatching(CellRule):
     name = "keep_matching"
     pattern: str
 
+    @property
+    def words(self) -> str:
+        return f"published where all of it matches `{self.pattern}`, else missing"
+
     @classmethod
     def read(cls, reading: Reading) -> KeepMatching:
         need_text(reading.field)
@@ -136,6 +160,10 @@ class Redact(CellRule):
     name = "redact"
     pattern: str
     replacement: str
+
+    @property
+    def words(self) -> str:
+        return f"published with what matches `{self.pattern}` replaced by `{self.replacement}`"
 
     @classmethod
     def read(cls, reading: Reading) -> Redact:

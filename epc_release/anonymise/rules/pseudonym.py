@@ -26,6 +26,10 @@ class Pseudonymise(Published):
     name = "pseudonymise"
     kind: str
 
+    @property
+    def words(self) -> str:
+        return f"replaced by a keyed pseudonym, the same wherever the {self.kind} stands"
+
     @classmethod
     def read(cls, reading: Reading) -> Pseudonymise:
         kind = reading.field.descriptor.get("kind")

@@ -15,13 +15,21 @@ from epc_release.release.cli import (
     explain,
     failure,
     init,
+    policy,
     publish,
     synth,
     verify,
 )
 
 SECTIONS: dict[str, tuple[click.Command, ...]] = {
-    "Before": (init.init, synth.synth, build.plan, dialect.dialect, check.check),
+    "Before": (
+        init.init,
+        synth.synth,
+        build.plan,
+        dialect.dialect,
+        check.check,
+        policy.policy,
+    ),
     "Build": (build.build, verify.verify),
     "Publish": (publish.publish,),
     "Readers": (explain.explain,),

@@ -25,7 +25,9 @@ _IGNORED = f"{KEY_FILE}\nepc-release-state/\nreleases/\n"
 @click.argument("folder", metavar="[DIR]", default=".", type=click.Path(path_type=Path))
 @click.option("--register", default="epc", show_default=True, help="Which register this is.")
 def init(folder: Path, register: str) -> None:
-    """Write release.toml, policy.toml and a new key (mode 0600) into DIR; nothing is overwritten.
+    """Write release.toml, policy.toml with all that it uses and a new key (mode 0600) into DIR.
+
+    Nothing is overwritten.
 
     \b
     Example:
@@ -42,23 +44,22 @@ def init(folder: Path, register: str) -> None:
 
 def planned(folder: Path, register: str) -> list[tuple[Path, str, int]]:
     """The files that ``init`` writes: path, content, mode. Raises ReleaseError E109."""
+    from epc_release.anonymise.policy import load_policy, policy_names, policy_path
     from epc_release.schemas.load import load_register
 
-    default = load_register(register).default_policy
-    policies = resources.files("epc_release.anonymise").joinpath("policies", register)
-    names = sorted(
-        file.name.removesuffix(".toml")
-        for file in policies.iterdir()
-        if file.name.endswith(".toml")
-    )
+    known = load_register(register)
+    default, names = known.default_policy, policy_names(register)
+    source = policy_path(default, known)
     template = resources.files("epc_release.release.cli").joinpath("templates", "release.toml")
     settings = template.read_text(encoding="utf-8").format(
         register=register, policy=default, policies=", ".join(names)
     )
-    policy = policies.joinpath(f"{default}.toml").read_text(encoding="utf-8")
+    copies = [(source, "policy.toml"), (source.parent / "tests" / source.name, "tests/policy.toml")]
+    used = load_policy(default, known).used
+    copies += [(source.parent / u.name, u.name) for u in used if u.kind != "code list"]
     found = [
         (folder / "release.toml", settings, 0o644),
-        (folder / "policy.toml", policy, 0o644),
+        *((folder / to, each.read_text("utf-8"), 0o644) for each, to in copies if each.is_file()),
         (folder / ".gitignore", _IGNORED, 0o644),
         (folder / KEY_FILE, new_key() + "\n", 0o600),
     ]

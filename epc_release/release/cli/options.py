@@ -58,6 +58,12 @@ _OPTIONS = (
         help="What may be told.  [default: the register's]",
     ),
     click.option(
+        "--approval",
+        metavar="required|none",
+        help="Whether somebody must have approved exactly this policy (epc-release policy"
+        " approve).  [default: as the policy says]",
+    ),
+    click.option(
         "--out", metavar="DIR", help="Finished releases, safe to serve.  [default: releases]"
     ),
     click.option(

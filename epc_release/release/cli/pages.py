@@ -51,7 +51,13 @@ def command_reference(group: click.Group) -> str:
 def _helps(group: click.Group) -> Iterator[tuple[str, str]]:
     top = click.Context(group, info_name="epc-release", terminal_width=WIDTH)
     yield "epc-release", group.get_help(top)
-    for name in group.list_commands(top):
+    yield from _below(group, top)
+
+
+def _below(group: click.Group, parent: click.Context) -> Iterator[tuple[str, str]]:
+    for name in group.list_commands(parent):
         command = group.commands[name]
-        context = click.Context(command, info_name=name, parent=top, terminal_width=WIDTH)
-        yield f"epc-release {name}", command.get_help(context)
+        context = click.Context(command, info_name=name, parent=parent, terminal_width=WIDTH)
+        yield context.command_path, command.get_help(context)
+        if isinstance(command, click.Group):
+            yield from _below(command, context)

@@ -145,7 +145,8 @@ def _canary(
         text = f"7{digits:08}7" if known.type == "integer" else f"71{digits % 10**3}.{digits:08}1"
         return text, [text]
     if masked:
-        return f"Ring Mr {word} on 07700 9009{number % 100:02}, or write to {mail}", [word, mail]
+        # a number of another range than below, which may stand where a policy keeps the text
+        return f"Ring Mr {word} on 01632 960{number % 1000:03}, or write to {mail}", [word, mail]
     if spec.kind == "postcode":
         district, sector = number % 90 + 10, number // 90 % 10
         text = f"{spec.payload}{district} {sector}{token[:2].upper()}"

@@ -1,0 +1,1 @@
+"""A policy tried out: on made-up records with expected results, and on a sample of an extract."""
