@@ -27,8 +27,8 @@ MIDDLE = """
 
 @dataclass(frozen=True)
 class Analysis:
-    """A published kind of analysis: ``value`` by ``by``, in ``unit``; ``weak`` is its form where the
-    de-identified release has bands instead of numbers."""
+    """A published kind of analysis: ``value`` by ``by``, in ``unit``; ``weak`` is its form where
+    the de-identified release has bands instead of numbers."""
 
     name: str
     by: str
@@ -102,7 +102,8 @@ def alone(database: duckdb.DuckDBPyConnection, *columns: str) -> float:
     names = ", ".join(columns)
     found = database.execute(f"""
         WITH advised AS (
-            SELECT certificate_number, string_agg(improvement_id, ' ' ORDER BY improvement_id) AS ids
+            SELECT certificate_number,
+                string_agg(improvement_id, ' ' ORDER BY improvement_id) AS ids
             FROM told_works GROUP BY ALL),
         joined AS (SELECT told.*, ids FROM told LEFT JOIN advised USING (certificate_number))
         SELECT avg((n = 1)::INT) FROM (
@@ -123,10 +124,12 @@ def main() -> None:
         print("|---|---|---|---|---|")
         for each in ANALYSES:
             groups, mean, most = compare(database, each)
-            told = [f"{value:.2f} {each.unit}" if value is not None else "-" for value in (mean, most)]
+            told = ["-" if value is None else f"{value:.2f} {each.unit}" for value in (mean, most)]
             by = each.by.replace("left(lodgement_date::VARCHAR, 4)", "year")
             print(f"| {each.name} | {by} | {groups} | {' | '.join(told)} |")
-        key = ["local_authority", "lodgement_date", "property_type", "construction_age_band", "tenure"]
+        key = "local_authority, lodgement_date, property_type, construction_age_band, tenure".split(
+            ", "
+        )
         if (Path(folder) / "out" / "deidentified" / "parquet" / WORKS).is_dir():
             print(f"\nAlone by the keys of a neighbour: {alone(database, *key):.2%},")
             print(f"with their recommendations: {alone(database, *key, 'ids'):.2%}.")

@@ -55,7 +55,7 @@ def suppress(
     due = [each for each in key_sets if each.action == "suppress"]
     state = _State(frame, key_sets, marginals, before)
     waiting = {each.id for each in due}
-    while waiting:  # rounds in the declared order; a key set that nobody touched would change nothing
+    while waiting:  # rounds in the declared order, without those that would change nothing
         for key_set in due:
             if key_set.id not in waiting:
                 continue

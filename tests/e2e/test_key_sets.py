@@ -6,6 +6,7 @@ import base64
 import csv
 import hmac
 import json
+import shutil
 from collections import Counter, defaultdict
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -57,10 +58,8 @@ def policy(tmp_path: Path, more: str = RISK) -> Path:
     text = (POLICIES / "epc" / "deidentified.toml").read_text(encoding="utf-8")
     before, _, rest = text.partition("[[risk]]")
     assert not rest or "[[fields]]" not in rest
-    for file in (POLICIES / "epc").iterdir():
-        if file.suffix != ".toml" and file.is_file():
-            (tmp_path / file.name).write_bytes(file.read_bytes())
-    path = tmp_path / "ours.toml"
+    shutil.copytree(POLICIES / "epc", tmp_path / "policy", dirs_exist_ok=True)
+    path = tmp_path / "policy" / "ours.toml"
     path.write_text(before + more, encoding="utf-8")
     return path
 
