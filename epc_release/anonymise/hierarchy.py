@@ -21,12 +21,16 @@ from epc_release.errors import ReleaseError
 
 @dataclass(frozen=True)
 class Hierarchy:
-    """What each value of the finest level becomes at level ``to``; ``name`` is for messages."""
+    """What each value of the finest level becomes at level ``to``; ``name`` is for messages.
+
+    ``above`` are the levels over ``to``, and what each of its values becomes there.
+    """
 
     name: str
     to: str
     coarser: Mapping[str, str]
     used: Used
+    above: tuple[tuple[str, Mapping[str, str]], ...] = ()
 
 
 def load_hierarchy(path: Path, name: str, levels: Sequence[str], to: str, given: str) -> Hierarchy:
@@ -48,7 +52,14 @@ def load_hierarchy(path: Path, name: str, levels: Sequence[str], to: str, given:
         _take([row[place].strip() for place in places], parents, name, line)
     _refuse_cycles(parents, name)
     file = Used("hierarchy", given, sha256(path.read_bytes()).hexdigest())
-    return Hierarchy(name, to, _climb(parents, used.index(to)), file)
+    height = used.index(to)
+    coarser = _climb(parents, height)
+    above = tuple(
+        (level, {coarser[fine]: top for fine, top in _climb(parents, at).items()})
+        for at, level in enumerate(used)
+        if at > height
+    )
+    return Hierarchy(name, to, coarser, file, above)
 
 
 def _rows(path: Path, name: str) -> Iterator[tuple[int, list[str]]]:

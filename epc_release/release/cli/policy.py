@@ -31,7 +31,7 @@ _JSON = click.option("--json", "json_output", is_flag=True, help="Print the resu
 
 
 @click.group(
-    short_help="Review a policy: lint, show, test, approve.",
+    short_help="Review a policy: lint, show, test, explore, approve.",
     epilog="Next: epc-release policy lint POLICY",
 )
 def policy() -> None:
@@ -179,6 +179,98 @@ def test(
     report = run_cases(loaded, known, read_cases(cases or path.parent / "tests" / path.name, known))
     as_json(report) if json_output else result(str(report))
     report.check()
+
+
+@policy.command(
+    short_help="What each level of generalisation would cost, for a person to choose.",
+    epilog="Next: epc-release policy lint POLICY",
+)
+@_POLICY
+@_REGISTER
+@click.option(
+    "--source",
+    "sources",
+    multiple=True,
+    required=True,
+    metavar="[TABLE=]PLACE",
+    help="The extract; repeatable.",
+)
+@click.option("--key-set", "key_sets", multiple=True, metavar="ID", help="Only these key sets.")
+@click.option(
+    "--sample",
+    type=click.FloatRange(min=0, max=1, min_open=True),
+    default=0.1,
+    show_default=True,
+    metavar="SHARE",
+    help="Share of the partitions, whole ones, on which every combination is tried.",
+)
+@click.option(
+    "--plot",
+    "plots",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="DIR",
+    help="Write a plot of each key set there, ID-TABLE.svg.",
+)
+@click.option(
+    "--vocabulary",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="DIR",
+    help="Write phrases of free text that the policy does not know there, to be reviewed.",
+)
+@_JSON
+def explore(
+    policy_name: str,
+    register: str | None,
+    sources: tuple[str, ...],
+    key_sets: tuple[str, ...],
+    sample: float,
+    plots: Path | None,
+    vocabulary: Path | None,
+    json_output: bool,
+) -> None:
+    """For each key set of a policy: how k, l, the cells made missing and the records dropped move
+    with every level to which its keys could be generalised further.
+
+    All combinations are tried on whole partitions of the extract; the policy's own levels, and the
+    finest ones within its ceilings, on all of it. Nothing is chosen and nothing is written but what
+    is asked for: a build only verifies.
+
+    \b
+    Example:
+      epc-release policy explore policy.toml --source extract --plot plots
+    """
+    from epc_release.anonymise.policy import load_policy
+    from epc_release.release.explore.collect import collect
+    from epc_release.release.explore.phrases import candidates, write_candidates
+    from epc_release.release.explore.plot import plot
+    from epc_release.release.explore.report import explore as look
+
+    known = _register(register, policy_name)
+    loaded = load_policy(policy_name, known)
+    chosen = [each for each in loaded.risk if not key_sets or each.id in key_sets]
+    missing = sorted(set(key_sets) - {each.id for each in chosen})
+    if missing or (not chosen and vocabulary is None):
+        raise ReleaseError("E193", policy=policy_name, what=", ".join(missing) or "at all")
+    found = []
+    for table in dict.fromkeys(each.table for each in chosen):
+        own = [each for each in chosen if each.table == table]
+        frame = collect(loaded, known, sources, own)
+        for key_set in own:
+            explored = look(loaded, known, key_set, frame, sample)
+            found.append(explored)
+            if not json_output:
+                result(f"{explored}\n")
+            if plots is not None:
+                plots.mkdir(parents=True, exist_ok=True)
+                plot(explored.sample, key_set, plots / f"{key_set.id}-{table}.svg")
+    texts = candidates(loaded, known, sources) if vocabulary is not None else ()
+    for each in texts:
+        if vocabulary is not None and each.phrases:
+            write_candidates(each, vocabulary)
+        if not json_output:
+            result(str(each))
+    if json_output:
+        as_json({"key_sets": found, "vocabularies": texts})
 
 
 @policy.command(

@@ -1,29 +1,23 @@
 """A policy on the first records of an extract: what it leaves of each column, as counts only.
 
-No value is ever shown. Records are looked at one by one: keys are not settled, children are not
-joined to their parents, and nobody is opted out but by the extract's own flag.
+No value is ever shown. Records are looked at one by one (:mod:`records`).
 """
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 
 import polars as pl
 
 from epc_release.anonymise.policy import Policy
 from epc_release.anonymise.screen import ScreenContext
-from epc_release.release.conform.cells import conform
-from epc_release.release.context import bind_header
 from epc_release.release.report import table as in_columns
-from epc_release.release.source import Part, chunks, discover, read_chunk
+from epc_release.release.source import Part, discover
 from epc_release.release.trial.cases import throwaway_key
+from epc_release.release.trial.records import screened
 from epc_release.schemas.register import Register
-
-CHUNK_BYTES = 16 << 20
 
 
 @dataclass(frozen=True)
@@ -92,23 +86,13 @@ def _table(
     table = register.table(parts[0].table)
     befores, afters, excluded, read = [], [], pl.Series(dtype=pl.String), 0
     keyring = throwaway_key()
-    with tempfile.TemporaryDirectory(prefix="epc-release-policy-") as work:
-        for chunk in chunks(parts, work=Path(work), chunk_bytes=CHUNK_BYTES, limit=rows):
-            dialect = chunk.part.match.dialect
-            bound = bind_header(policy, register, chunk.part.match, sites=False)
-            raw = read_chunk(chunk, dialect.sources(table.schema.names)).table
-            file = chunk.part.name
-            cells = conform(
-                raw, table.schema, dialect, table.schema.names, register.timezone, file
-            ).frame
-            decisions = bound.screen(cells, context)
-            reasons = pl.Series([None, *bound.reasons], dtype=pl.String)
-            excluded.append(reasons.gather(decisions.filter(decisions > 0)))
-            staying = cells.filter(decisions == 0)
-            befores.append(staying.select(pl.all().cast(pl.String)))
-            afters.append(bound.publish(staying, keyring).select(pl.all().cast(pl.String)))
-            read += len(cells)
-            chunk.discard()
+    for bound, cells, decisions in screened(policy, register, parts, context, rows=rows):
+        reasons = pl.Series([None, *bound.reasons], dtype=pl.String)
+        excluded.append(reasons.gather(decisions.filter(decisions > 0)))
+        staying = cells.filter(decisions == 0)
+        befores.append(staying.select(pl.all().cast(pl.String)))
+        afters.append(bound.publish(staying, keyring).select(pl.all().cast(pl.String)))
+        read += len(cells)
     before, after = pl.concat(befores), pl.concat(afters)
     counts = excluded.value_counts(sort=True, name="records")
     return TableCounts(

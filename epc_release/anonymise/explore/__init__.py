@@ -1,0 +1,1 @@
+"""Help in designing a policy: what each level would cost, for a person to choose."""

@@ -1,0 +1,1 @@
+"""``policy explore``: an extract read for its keys, tables and plots of what levels would cost."""
