@@ -43,8 +43,11 @@ def ladder(rule: Rule, *, fixed: bool) -> tuple[Rung, ...]:
         case Bin(edges):
             between = _bins(edges)
         case Round():
+            double, again = (Round(None, None, rule.to * times) for times in (2, 4))
             between = [
-                Rung(f"to {to}", Round(None, None, to).apply) for to in (rule.to * 2, rule.to * 4)
+                Rung(f"to {double.to}", double.apply),
+                # What was rounded is rounded: 5 and 6 are one value at each rung, or at none.
+                Rung(f"to {again.to}", lambda values: again.apply(double.apply(values))),
             ]
         case Generalise(to) if to in POSTCODE_LEVELS:
             coarser = list(POSTCODE_LEVELS)[list(POSTCODE_LEVELS).index(to) + 1 :]
