@@ -78,13 +78,14 @@ def cells_of(
     return Cells(rows, units, first, of_row, runs, values)
 
 
-def runs_of(both: Words, size: int) -> Runs:
-    """Cells of sorted codes that are ``class * size + rank``."""
+def runs_of(both: Words, size: int, n: Numbers | None = None) -> Runs:
+    """Cells of sorted codes that are ``class * size + rank``, each of ``n`` rows (None: one)."""
     begins = run_starts(both)
     distinct = both[begins]
     classes = distinct // np.uint64(size)
     found = (distinct - classes * np.uint64(size)).astype(np.int64)
-    return Runs(run_starts(classes), found, lengths(begins, len(both)))
+    rows = lengths(begins, len(both)) if n is None else np.add.reduceat(n, begins)
+    return Runs(run_starts(classes), found, rows)
 
 
 def run_starts(codes: Words) -> Numbers:
