@@ -58,6 +58,9 @@ def pack(columns: Iterable[Coded], rows: int) -> Coded:
     """
     whole = Coded(np.zeros(rows, np.uint64), 1)
     for column in columns:
+        if whole.size == 1:
+            whole = column
+            continue
         if whole.size * column.size > _ROOM:
             whole, column = dense(whole), dense(column)
         codes = whole.codes * np.uint64(column.size) + column.codes

@@ -32,7 +32,7 @@ class Batch:
     ``consumed``: about how many stored bytes of its file this batch takes.
     """
 
-    columns: dict[str, pa.Array]
+    columns: dict[str, Any]
     rows: int
     empty: bool
     consumed: int
@@ -90,7 +90,7 @@ def _csv(part: Part, wanted: Sequence[str], coded: Collection[str], work: Path) 
         before = chunk.consumed
 
 
-def _one(column: pa.ChunkedArray) -> Any:
+def _one(column: Any) -> Any:
     found: Any = column.combine_chunks()
     return found.chunk(0) if isinstance(found, pa.ChunkedArray) else found
 

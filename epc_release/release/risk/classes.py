@@ -24,6 +24,8 @@ from epc_release.release.risk.ordering import Ordering
 from epc_release.release.risk.request import Slots
 
 BLOCK: Final = 1 << 19  # rows of a block, about
+IN_ONE: Final = 16  # bytes a row
+APART: Final = 96
 PARTITION: Final = "code"  # of the partition, in frames by partition
 
 
@@ -52,6 +54,11 @@ class Measurer:
     ) -> None:
         self.slots, self.coders, self.orderings, self.k = slots, coders, orderings, k
         self.threads = threads
+
+    @property
+    def row(self) -> int:
+        """Bytes that measuring takes a row, besides twice its words."""
+        return APART if self._size_in_one() is None else IN_ONE
 
     def measure(self, stretches: list[Stretch]) -> Iterator[Found]:
         """What these rows, which share no class with others, hold; the list is emptied."""

@@ -39,7 +39,7 @@ class Coder(Protocol):
 
     width: int
 
-    def add(self, arrays: Sequence[pa.Array], *, empty: bool) -> Words:
+    def add(self, arrays: Sequence[Any], *, empty: bool) -> Words:
         """``empty``: an empty text is a missing value."""
         ...
 
@@ -63,7 +63,7 @@ class Dictionary:
     def values(self) -> list[Any]:
         return list(self.codes)
 
-    def add(self, arrays: Sequence[pa.Array], *, empty: bool) -> Words:
+    def add(self, arrays: Sequence[Any], *, empty: bool) -> Words:
         array: Any = arrays[0]
         if pa.types.is_null(array.type):
             array = array.cast(pa.bool_())
@@ -72,7 +72,7 @@ class Dictionary:
         table, indices = self._table(array.dictionary, empty), array.indices
         if indices.null_count:
             indices = indices.fill_null(len(array.dictionary))
-        found: Word = table[indices.to_numpy(zero_copy_only=False)]
+        found: Word = table[np.from_dlpack(indices)]  # to_numpy would import pandas
         if self.count:
             added = np.bincount(found, minlength=len(self.codes))
             added[: len(self.counts)] += self.counts
@@ -107,7 +107,7 @@ class Whole:
         self.slot = slot
         self.low, self.high = 0, 0
 
-    def add(self, arrays: Sequence[pa.Array], *, empty: bool) -> Words:  # noqa: ARG002
+    def add(self, arrays: Sequence[Any], *, empty: bool) -> Words:  # noqa: ARG002
         array: Any = arrays[0]
         if pa.types.is_dictionary(array.type):
             array = array.dictionary_decode()
@@ -115,13 +115,13 @@ class Whole:
             numbers = whole(array).cast(pa.int64())
         except pa.ArrowInvalid as error:  # beyond 63 bits
             raise TooManyValues(self.slot) from error
-        known = numbers.drop_null().to_numpy()
+        known = np.from_dlpack(numbers.drop_null())
         if len(known):
             self.low = min(self.low, int(known.min()))
             self.high = max(self.high, int(known.max()))
         if self.low == _NULL:
             raise TooManyValues(self.slot)
-        return (numbers.fill_null(_NULL).to_numpy(),)
+        return (np.from_dlpack(numbers.fill_null(_NULL)),)
 
     def coded(self, words: Words) -> list[Coded]:
         size = self.high - self.low + 2
@@ -135,7 +135,7 @@ class Digest:
 
     width = 2
 
-    def add(self, arrays: Sequence[pa.Array], *, empty: bool) -> Words:
+    def add(self, arrays: Sequence[Any], *, empty: bool) -> Words:
         columns = [_series(str(place), array, empty) for place, array in enumerate(arrays)]
         found = key_digest(pl.DataFrame(columns))
         return tuple(found[name].to_numpy() for name in found.columns)

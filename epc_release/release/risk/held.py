@@ -16,8 +16,7 @@ from epc_release.release.risk.coders import Word, Words
 
 BUCKETS: Final = 64  # 2**_BITS
 _BITS: Final = 6
-_ROW: Final = 64  # bytes that measuring takes a row besides what is held
-_PIECE: Final = 1 << 20  # rows that are written to buckets at a time
+_PIECE: Final = 1 << 20  # rows that are made one, or written to buckets, at a time
 _FACTOR: Final = np.uint64(0x9E3779B97F4A7C15)  # odd; 2**64 divided by the golden ratio
 
 
@@ -39,14 +38,15 @@ class Stretch:
 
 
 class Held:
-    """All rows of a request. ``room`` in bytes; the first ``keys`` words tell the class.
+    """All rows of a request. The first ``keys`` words tell the class.
 
-    Where rows do not fit, those alike are held once with their number; where that does not help
-    they go to files in ``work``.
+    ``room`` in bytes, of which measuring takes ``row`` a row besides twice what is held. Where rows
+    do not fit, those alike are held once with their number; where that does not help they go to
+    files in ``work``.
     """
 
-    def __init__(self, room: int, keys: int, work: Path) -> None:
-        self.room, self.keys, self.work = room, keys, work
+    def __init__(self, room: int, row: int, keys: int, work: Path) -> None:
+        self.room, self.row, self.keys, self.work = room, row, keys, work
         self.kept: list[Stretch] = []
         self.bytes = self.rows = 0
         self.files: list[BinaryIO] = []
@@ -54,11 +54,17 @@ class Held:
     def add(self, words: Words) -> None:
         """One more batch."""
         self._keep(Stretch(words))
-        if self._needed > self.room:
+        if self.needed > self.room:
             self._make_room()
 
-    def parts(self) -> Iterator[list[Stretch]]:
-        """All rows, in parts that fit; what has been given is no longer held."""
+    def parts(self, row: int) -> Iterator[list[Stretch]]:
+        """All rows, in parts that fit; what has been given is no longer held.
+
+        ``row`` is now known better.
+        """
+        self.row = row
+        if self.needed > self.room:
+            self._make_room()
         if not self.files:
             yield self._taken()
             return
@@ -68,17 +74,6 @@ class Held:
             file.seek(0)
             yield self._bucket(file)
 
-    def _bucket(self, file: BinaryIO) -> list[Stretch]:
-        """One bucket's rows; where they do not fit, those alike as one."""
-        part = Held(self.room, self.keys, self.work)
-        most = self.room
-        while (stretch := _read(file)) is not None:
-            part._keep(stretch)
-            if part._needed > most:
-                part._compact()
-                most = max(most, 2 * part._needed)
-        return part._taken()
-
     def close(self) -> None:
         """Removes what is on disk."""
         for file in self.files:
@@ -86,8 +81,9 @@ class Held:
             Path(file.name).unlink(missing_ok=True)
 
     @property
-    def _needed(self) -> int:
-        return self.bytes + self.rows * _ROW
+    def needed(self) -> int:
+        """Bytes that measuring what is held takes."""
+        return 2 * self.bytes + self.rows * self.row
 
     def _keep(self, stretch: Stretch) -> None:
         self.kept.append(stretch)
@@ -101,23 +97,34 @@ class Held:
     def _make_room(self) -> None:
         if not self.files:
             self._compact()
-            if self._needed < self.room // 2:
+            if self.needed < self.room // 2:
                 return
-            for bucket in range(BUCKETS):
-                path = self.work / f"bucket-{bucket}"
+            for number in range(BUCKETS):
+                path = self.work / f"bucket-{number}"
                 self.files.append(open(path, "w+b", opener=private))  # noqa: SIM115
         self._spill()
 
     def _compact(self) -> None:
-        """Rows alike become one."""
-        stretch = joined(self._taken())
-        words = map(_bits, stretch.words)
-        coded = pack((Coded(word, int(word.max()) + 1) for word in words), stretch.rows)
-        order = np.argsort(coded.codes)
-        starts = run_starts(coded.codes[order])
-        n = counted(stretch.n, order, starts)
-        first = order[starts]
-        self._keep(Stretch(tuple(word[first] for word in stretch.words), n))
+        """Rows alike become one, as far as they stand near each other."""
+        near: list[Stretch] = []
+        for stretch in self._taken():
+            near.append(stretch)
+            if sum(each.rows for each in near) >= _PIECE:
+                self._keep(_alike(joined(near)))
+                near = []
+        if near:
+            self._keep(_alike(joined(near)))
+
+    def _bucket(self, file: BinaryIO) -> list[Stretch]:
+        """One bucket's rows; where they do not fit, those alike as one."""
+        part = Held(self.room, self.row, self.keys, self.work)
+        most = self.room
+        while (stretch := _read(file)) is not None:
+            part._keep(stretch)
+            if part.needed > most:
+                part._compact()
+                most = max(most, 2 * part.needed)
+        return part._taken()
 
     def _spill(self) -> None:
         for stretch in self._taken():
@@ -133,6 +140,17 @@ class Held:
             rows = order[begin : int(ends[number])]
             if len(rows):
                 _append(file, sliced(stretch, rows))
+
+
+def _alike(stretch: Stretch) -> Stretch:
+    """Each combination of words once, with its number of records."""
+    words = map(_bits, stretch.words)
+    coded = pack((Coded(word, int(word.max()) + 1) for word in words), stretch.rows)
+    order = np.argsort(coded.codes)
+    starts = run_starts(coded.codes[order])
+    n = counted(stretch.n, order, starts)
+    first = order[starts]
+    return Stretch(tuple(word[first] for word in stretch.words), n)
 
 
 def joined(stretches: Sequence[Stretch]) -> Stretch:

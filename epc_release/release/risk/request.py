@@ -77,7 +77,7 @@ class Slots:
         keys = tuple(dict.fromkeys((*first, *request.keys)))
         sensitive = tuple(dict.fromkeys(request.sensitive))
         unit = () if request.unit is None else (request.unit,)
-        columns = {name: (name,) for name in (*keys, *sensitive, *unit)}
+        columns: dict[str, tuple[str, ...]] = {n: (n,) for n in (*keys, *sensitive, *unit)}
         if not request.keys:
             keys = (*keys, ALL)
             columns[ALL] = tuple(name for name in header if name not in columns)

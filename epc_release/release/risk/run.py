@@ -20,7 +20,7 @@ from epc_release.anonymise.risk import Summary
 from epc_release.errors import ReleaseError
 from epc_release.release.progress import Progress
 from epc_release.release.risk.batches import Batch, batches
-from epc_release.release.risk.classes import PARTITION, Measurer, together
+from epc_release.release.risk.classes import IN_ONE, PARTITION, Measurer, together
 from epc_release.release.risk.coders import WHOLE, Coder, Dictionary, Digest, TooManyValues, Whole
 from epc_release.release.risk.held import Held
 from epc_release.release.risk.ordering import Ordering, order
@@ -65,7 +65,7 @@ class _Run:
         """The measures; raises TooManyValues for a slot that must be coded in another way."""
         coders = {name: self._coder(name) for name in self.slots.names}
         keys = sum(coders[name].width for name in self.slots.keys)
-        with closing(Held(self.room, keys, self.work)) as held:
+        with closing(Held(self.room, IN_ONE, keys, self.work)) as held:
             self._read(coders, held, progress)
             orderings = {name: self._ordering(name, coders[name]) for name in self.slots.sensitive}
             measurer = Measurer(self.slots, coders, orderings, self.request.k, os.cpu_count() or 1)
@@ -133,7 +133,7 @@ class _Run:
     def _measured(self, measurer: Measurer, held: Held) -> tuple[Summary, list[pl.DataFrame]]:
         summary = Summary(self.request.k)
         partitions: list[pl.DataFrame] = []
-        for part in held.parts():
+        for part in held.parts(measurer.row):
             for found in measurer.measure(part):
                 summary = summary + found.summary
                 partitions += [] if found.partitions is None else [found.partitions]
