@@ -6,6 +6,7 @@ import io
 import math
 import tempfile
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -54,15 +55,14 @@ def tables(draw: st.DrawFn, kinds: list[str]) -> pl.DataFrame:
 
 
 @pytest.fixture
-def small(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """So little of everything that a few rows are many."""
     monkeypatch.setattr(batches, "ROWS", 4)
     monkeypatch.setattr(batches, "CHUNK", 64)
     monkeypatch.setattr(held, "_PIECE", 8)
     monkeypatch.setattr(run, "BASE", 1 << 40)
-    monkeypatch.setattr(run, "LEAST", 1200)  # bytes: about ten rows
+    monkeypatch.setattr(run, "LEAST", 400)  # bytes: of four to twenty rows
     monkeypatch.setattr(run, "VALUE", 1)
-    yield
 
 
 def expected(frame: pl.DataFrame, request: Request, ordered: list[str]) -> dict[str, Any]:
@@ -108,7 +108,7 @@ def write_csv(folder: Path, frame: pl.DataFrame, cuts: list[int]) -> tuple[str, 
 
 def pieces(frame: pl.DataFrame, cuts: list[int]) -> Iterator[pl.DataFrame]:
     ends = sorted({min(cut, frame.height) for cut in cuts} | {0, frame.height})
-    bounds = zip(ends, ends[1:], strict=False) if frame.height else [(0, 0)]
+    bounds = pairwise(ends) if frame.height else [(0, 0)]
     for start, end in bounds:
         yield frame[start:end]
 
@@ -178,5 +178,5 @@ def test_all_columns_together(table: pl.DataFrame) -> None:
 def test_parts_of_one_column_with_other_types_are_refused(tmp_path: Path) -> None:
     pq.write_table(pa.table({"a": [1, 2]}), tmp_path / "1.parquet")
     pq.write_table(pa.table({"a": ["1", "2"]}), tmp_path / "2.parquet")
-    with pytest.raises(ReleaseError, match="E272: a is a whole number in .* and a text in"):
+    with pytest.raises(ReleaseError, match=r"E272: a is a whole number in .* and a text in"):
         measure(Request((str(tmp_path),), ("a",)), Silent())
