@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 import polars as pl
+import pyarrow as pa
 
 Words: TypeAlias = npt.NDArray[np.uint64]
 Numbers: TypeAlias = npt.NDArray[np.int64]
@@ -81,8 +82,8 @@ def _dictionary(series: pl.Series) -> tuple[pl.Series, pl.Series]:
         series = series.to_frame().select(zero.alias(series.name)).to_series()
     if series.dtype == pl.Null:
         series = series.cast(pl.Boolean)
-    array: Any = series.to_arrow(compat_level=pl.CompatLevel.oldest())
-    coded = array.dictionary_encode()
+    array: pa.Array[Any] = series.to_arrow(compat_level=pl.CompatLevel.oldest())
+    coded: Any = array.dictionary_encode()
     codes = pl.Series(coded.indices, dtype=pl.Int32)
     return codes, pl.Series(series.name, coded.dictionary, dtype=series.dtype)
 
