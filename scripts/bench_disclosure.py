@@ -12,7 +12,7 @@ from pathlib import Path
 import polars as pl
 from bench_certificates import KEYS, SENSITIVE, write_certificates
 
-from epc_release.anonymise.risk import tabulate
+from epc_release.anonymise.risk import sizes
 
 ROOT = Path(__file__).resolve().parents[1]
 PEERS = ROOT / "scripts" / "bench_peers"
@@ -69,9 +69,9 @@ def commands(source: Path, memory: str | None) -> dict[str, dict[str, list[str]]
 def _smallest(path: str, keys: list[str]) -> dict[str, float]:
     """As the peer's function of that name does it."""
     frame = pl.read_csv(path, columns=keys, infer_schema=False)
-    tabulate(frame[:WARM], keys)
+    sizes(frame[:WARM], keys)
     started = time.process_time()
-    k = int(tabulate(frame, keys).rows.min())
+    k = int(sizes(frame, keys).min())
     return {"k": k, "seconds": time.process_time() - started}
 
 

@@ -57,6 +57,12 @@ def tabulate(
     return cells_of(whole, senses, None if unit is None else encode(frame[unit]))
 
 
+def sizes(frame: pl.DataFrame, keys: Sequence[str]) -> Numbers:
+    """Rows of each class, in no particular order: all that ``k`` alone needs."""
+    whole = pack((encode(frame[name]) for name in dict.fromkeys(keys)), frame.height)
+    return lengths(run_starts(np.sort(whole.codes)), frame.height)
+
+
 def cells_of(
     whole: Coded, sensitive: Mapping[str, tuple[Coded, pl.Series]], unit: Coded | None = None
 ) -> Cells:

@@ -14,7 +14,7 @@ import numpy.typing as npt
 import polars as pl
 import pyarrow as pa
 
-from epc_release.anonymise.risk.codes import Coded
+from epc_release.anonymise.risk.codes import Coded, numpy_of
 from epc_release.schemas.checks.keys import key_digest
 
 Word: TypeAlias = npt.NDArray[Any]
@@ -69,10 +69,10 @@ class Dictionary:
             array = array.cast(pa.bool_())
         if not pa.types.is_dictionary(array.type):
             array = array.dictionary_encode()
-        table, indices = self._table(array.dictionary, empty), array.indices
+        table, indices = self._table(array.dictionary, empty), array.indices.cast(pa.int32())
         if indices.null_count:
             indices = indices.fill_null(len(array.dictionary))
-        found: Word = table[np.from_dlpack(indices)]  # to_numpy would import pandas
+        found: Word = table[numpy_of(indices, np.int32)]
         if self.count:
             added = np.bincount(found, minlength=len(self.codes))
             added[: len(self.counts)] += self.counts
@@ -115,13 +115,13 @@ class Whole:
             numbers = whole(array).cast(pa.int64())
         except pa.ArrowInvalid as error:  # beyond 63 bits
             raise TooManyValues(self.slot) from error
-        known = np.from_dlpack(numbers.drop_null())
+        known = numpy_of(numbers.drop_null(), np.int64)
         if len(known):
             self.low = min(self.low, int(known.min()))
             self.high = max(self.high, int(known.max()))
         if self.low == _NULL:
             raise TooManyValues(self.slot)
-        return (np.from_dlpack(numbers.fill_null(_NULL)),)
+        return (numpy_of(numbers.fill_null(_NULL), np.int64),)
 
     def coded(self, words: Words) -> list[Coded]:
         size = self.high - self.low + 2

@@ -16,7 +16,7 @@ from epc_release.release.risk.coders import Word, Words
 
 BUCKETS: Final = 64  # 2**_BITS
 _BITS: Final = 6
-_PIECE: Final = 1 << 20  # rows that are made one, or written to buckets, at a time
+_PIECE: Final = 1 << 19  # rows that are made one, or written to buckets, at a time
 _FACTOR: Final = np.uint64(0x9E3779B97F4A7C15)  # odd; 2**64 divided by the golden ratio
 
 

@@ -30,7 +30,7 @@ from epc_release.release.risk.tables import Tables, tables
 from epc_release.release.workspace import temporary
 
 PREFIX: Final = "epc-release-risk-"
-BASE: Final = 300 << 20  # bytes of a process that has read a batch
+BASE: Final = 320 << 20  # bytes of a process that has read a batch
 LEAST: Final = 64 << 20  # bytes for rows, however little memory is given
 VALUE: Final = 250  # bytes that a remembered value takes, about
 SHARE: Final = 8  # the part of the room that one column's values may take
