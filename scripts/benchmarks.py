@@ -15,13 +15,17 @@ import secrets
 import shutil
 import subprocess
 import sys
+import tempfile
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 import bench_check
+import bench_disclosure
 import measure
+from bench_certificates import write_certificates
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "docs" / "benchmarks"
@@ -120,6 +124,43 @@ def keys(arguments: argparse.Namespace) -> None:
     save("keys", {"limits": limits, "runs": figures})
 
 
+def disclosure(arguments: argparse.Namespace) -> None:
+    """``disclosure``: k alone beside pyCANON, all measures beside DuckDB's k and l."""
+    subprocess.run([ROOT / "scripts" / "oracles"], check=True)
+    alone = bench_disclosure.k_alone(arguments.at, arguments.small, arguments.runs)
+    print(f"k alone, CPU seconds, pycanon / epc-release: {spread(alone.ratios)}", flush=True)
+    source = write_certificates(arguments.at, arguments.rows)
+    warm(source)
+    runs: dict[str, dict[str, list[dict[str, float]]]] = {}
+    for number in range(arguments.runs):
+        for label, commands in bench_disclosure.commands(source, arguments.memory).items():
+            answers = set()
+            for name, command in commands.items():
+                found, answer = _answered(command, arguments.at)
+                answers.add((answer["k"], answer["l"]))
+                runs.setdefault(label, {}).setdefault(name, []).append(asdict(found))
+                tell(f"{label} {name} {number + 1}", asdict(found))
+            if len(answers) > 1:
+                raise ValueError(f"k and l differ: {answers}")
+    ratios = {label: _walls(both["epc-release"], both["duckdb"]) for label, both in runs.items()}
+    print(f"wall, epc-release / duckdb: {ratios}")
+    small = {"rows": arguments.small, "seconds": alone.seconds, "ratios": spread(alone.ratios)}
+    whole = {"rows": arguments.rows, "runs": runs, "ratios": ratios}
+    save("disclosure", {"k_alone": small, "measures": whole})
+
+
+def _answered(command: list[str], at: Path) -> tuple[measure.Run, dict[str, Any]]:
+    """A run, and the JSON object that it printed."""
+    with tempfile.TemporaryFile() as printed:
+        found = measure.run(command, environment(at), stdout=printed)
+        printed.seek(0)
+        return found, json.load(printed)
+
+
+def _walls(ours: list[dict[str, float]], theirs: list[dict[str, float]]) -> dict[str, float]:
+    return spread([a["wall"] / b["wall"] for a, b in zip(ours, theirs, strict=True)])
+
+
 def extract(at: Path, rows: int) -> Path:
     """The synthetic extract of so many certificates (legacy dialect), made where it is absent."""
     folder = at / f"extract-{rows}"
@@ -199,14 +240,21 @@ def save(name: str, result: dict[str, object]) -> None:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="scripts/bench", description=__doc__)
     commands = parser.add_subparsers(required=True)
-    runs = ((compare, "build"), (memory, "memory"), (check, "check"), (keys, "keys"))
+    runs = (
+        *((compare, "build"), (memory, "memory"), (check, "check"), (keys, "keys")),
+        (disclosure, "disclosure"),
+    )
     for run, name in runs:
         command = commands.add_parser(name, help=run.__doc__)
         command.set_defaults(run=run)
         command.add_argument("--at", type=Path, default=ROOT / "bench-output", metavar="DIR")
         command.add_argument("--jobs", type=int)
         command.add_argument("--memory")
-        if run is compare or run is check:
+        if run is disclosure:
+            command.add_argument("--small", type=int, default=1_000_000, help="rows of k alone")
+            command.add_argument("--rows", type=int, default=15_000_000)
+            command.add_argument("--runs", type=int, default=3)
+        elif run is compare or run is check:
             command.add_argument("--rows", type=int, default=1_000_000)
             command.add_argument("--runs", type=int, default=3)
         elif run is keys:

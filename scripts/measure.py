@@ -9,6 +9,7 @@ import time
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 import psutil
 
@@ -29,13 +30,15 @@ class Run:
 
 
 def run(
-    command: Sequence[str], environ: Mapping[str, str], *, accept: Collection[int] = (0,)
+    command: Sequence[str],
+    environ: Mapping[str, str],
+    *,
+    accept: Collection[int] = (0,),
+    stdout: IO[bytes] | int = subprocess.DEVNULL,
 ) -> Run:
     """Run a command to its end; raises CalledProcessError where its exit code is another."""
     started = time.monotonic()
-    process = subprocess.Popen(
-        command, env=dict(environ), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL
-    )
+    process = subprocess.Popen(command, env=dict(environ), stdin=subprocess.DEVNULL, stdout=stdout)
     peak = _Peak(process.pid)
     peak.start()
     _, status, usage = os.wait4(process.pid, 0)

@@ -14,7 +14,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from epc_release.anonymise.risk import Marginal, Summary, by_class, marginal, merge, summarise
+from epc_release.anonymise.risk import (
+    Marginal,
+    Summary,
+    by_class,
+    marginal,
+    merge,
+    sizes,
+    summarise,
+)
 from epc_release.anonymise.risk import tabulate as tabulated
 
 NAN = float("nan")
@@ -137,6 +145,7 @@ def test_the_same_as_counting_by_hand(
     in_order = sensitive if ordered else []
     found = summarise(cells, marginal(cells), k=k, ordered=in_order)
     check(found.measures(), table, k, unit, in_order)
+    assert sorted(sizes(table, keys)) == sorted(cells.rows)
     assert cells.of_row.tolist() == _numbered(table, keys, cells.of_row.tolist())
 
 

@@ -14,6 +14,7 @@ The way, where each part (a partition) fits in memory and no class crosses parts
 - ``tabulate(frame, keys, sensitive=(), unit=None) -> Cells``: classes are numbered from 0;
   ``cells.rows``, ``cells.units`` (distinct units; all rows without one count as one),
   ``cells.first`` (a row of each class) and ``cells.of_row`` (class of each row) are int64 arrays.
+- ``sizes(frame, keys)``: rows of each class and nothing else.
 - ``marginal(cells) -> {column: Marginal}``, added up with ``merge`` (or ``+`` column by column).
 - ``summarise(cells, marginals=None, *, k=5, ordered=()) -> Summary``; without a marginal ``t``,
   beta and delta are None. ``Summary.__add__`` needs the same ``k``, and the same marginals.
@@ -26,7 +27,7 @@ is: pyCANON rounds it down), ``alpha`` (greatest share), ``t`` (total variation;
 value's share, as pyCANON has it), ``delta`` (greatest |ln| of the ratio of shares).
 """
 
-from epc_release.anonymise.risk.cells import Cells, Runs, tabulate
+from epc_release.anonymise.risk.cells import Cells, Runs, sizes, tabulate
 from epc_release.anonymise.risk.judge import by_class, summarise, violations
 from epc_release.anonymise.risk.marginals import Marginal, marginal, merge
 from epc_release.anonymise.risk.summary import Summary, Worst
@@ -40,6 +41,7 @@ __all__ = [
     "by_class",
     "marginal",
     "merge",
+    "sizes",
     "summarise",
     "tabulate",
     "violations",

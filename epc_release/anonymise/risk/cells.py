@@ -57,6 +57,12 @@ def tabulate(
     return cells_of(whole, senses, None if unit is None else encode(frame[unit]))
 
 
+def sizes(frame: pl.DataFrame, keys: Sequence[str]) -> Numbers:
+    """Rows of each class, in no particular order: all that ``k`` alone needs."""
+    whole = pack((encode(frame[name]) for name in dict.fromkeys(keys)), frame.height)
+    return lengths(run_starts(np.sort(whole.codes)), frame.height)
+
+
 def cells_of(
     whole: Coded, sensitive: Mapping[str, tuple[Coded, pl.Series]], unit: Coded | None = None
 ) -> Cells:
@@ -78,13 +84,14 @@ def cells_of(
     return Cells(rows, units, first, of_row, runs, values)
 
 
-def runs_of(both: Words, size: int) -> Runs:
-    """Cells of sorted codes that are ``class * size + rank``."""
+def runs_of(both: Words, size: int, n: Numbers | None = None) -> Runs:
+    """Cells of sorted codes that are ``class * size + rank``, each of ``n`` rows (None: one)."""
     begins = run_starts(both)
     distinct = both[begins]
     classes = distinct // np.uint64(size)
     found = (distinct - classes * np.uint64(size)).astype(np.int64)
-    return Runs(run_starts(classes), found, lengths(begins, len(both)))
+    rows = lengths(begins, len(both)) if n is None else np.add.reduceat(n, begins)
+    return Runs(run_starts(classes), found, rows)
 
 
 def run_starts(codes: Words) -> Numbers:

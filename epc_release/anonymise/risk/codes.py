@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 import polars as pl
+import pyarrow as pa
 
 Words: TypeAlias = npt.NDArray[np.uint64]
 Numbers: TypeAlias = npt.NDArray[np.int64]
@@ -33,14 +34,15 @@ def encode(series: pl.Series) -> Coded:
     if series.dtype in (pl.Categorical, pl.Enum):
         series = series.to_physical()
     codes, values = _dictionary(series)
-    return Coded(_nulls_to(codes, len(values)), len(values) + 1)
+    return Coded(codes.astype(np.uint64), len(values) + 1)
 
 
 def ranks(series: pl.Series) -> tuple[Coded, pl.Series]:
     """Codes that are ranks in the column's sorted distinct values, and these; a null comes last."""
     if series.dtype in (pl.Categorical, pl.Enum):
         series = series.cast(pl.String)
-    codes, values = _dictionary(series)
+    codes, dictionary = _dictionary(series)
+    values = pl.Series(series.name, dictionary, dtype=series.dtype)
     order = values.arg_sort().to_numpy()
     rank = np.empty(len(values) + 1, np.uint64)
     rank[order] = np.arange(len(values), dtype=np.uint64)
@@ -48,7 +50,7 @@ def ranks(series: pl.Series) -> tuple[Coded, pl.Series]:
     found = values.gather(order)
     if series.null_count():
         found = pl.concat([found, pl.Series(found.name, [None], found.dtype)])
-    return Coded(rank[_nulls_to(codes, len(values))], max(1, len(found))), found
+    return Coded(rank[codes], max(1, len(found))), found
 
 
 def pack(columns: Iterable[Coded], rows: int) -> Coded:
@@ -58,9 +60,13 @@ def pack(columns: Iterable[Coded], rows: int) -> Coded:
     """
     whole = Coded(np.zeros(rows, np.uint64), 1)
     for column in columns:
+        if whole.size == 1:
+            whole = column
+            continue
         if whole.size * column.size > _ROOM:
             whole, column = dense(whole), dense(column)
-        codes = whole.codes * np.uint64(column.size) + column.codes
+        codes = whole.codes * np.uint64(column.size)
+        codes += column.codes
         whole = Coded(codes, whole.size * column.size)
     return whole
 
@@ -71,19 +77,25 @@ def dense(coded: Coded) -> Coded:
     return Coded(inverse.astype(np.uint64), max(1, len(found)))
 
 
-def _dictionary(series: pl.Series) -> tuple[pl.Series, pl.Series]:
-    """Index of each row's value (null for a null) in the distinct values, and these."""
+def numpy_of(array: pa.Array[Any], kind: type[np.generic]) -> npt.NDArray[Any]:
+    """The numbers of an array without nulls, not copied; ``Array.to_numpy`` would import pandas."""
+    data: Any = array.buffers()[1]
+    if data is None:
+        return np.zeros(0, kind)
+    start = array.offset * np.dtype(kind).itemsize
+    return np.frombuffer(data, kind, len(array), start)
+
+
+def _dictionary(series: pl.Series) -> tuple[npt.NDArray[np.int32], Any]:
+    """Place of each row's value in the distinct values (after them for a null), and these."""
     if series.dtype.is_float():
         zero = pl.when(pl.first() == 0).then(0.0).otherwise(pl.first())  # it may have a sign
         series = series.to_frame().select(zero.alias(series.name)).to_series()
     if series.dtype == pl.Null:
         series = series.cast(pl.Boolean)
-    array: Any = series.to_arrow(compat_level=pl.CompatLevel.oldest())
-    coded = array.dictionary_encode()
-    codes = pl.Series(coded.indices, dtype=pl.Int32)
-    return codes, pl.Series(series.name, coded.dictionary, dtype=series.dtype)
-
-
-def _nulls_to(codes: pl.Series, code: int) -> Words:
-    found: Words = codes.fill_null(code).to_numpy().astype(np.uint64)
-    return found
+    array: pa.Array[Any] = series.to_arrow(compat_level=pl.CompatLevel.oldest())
+    coded: Any = array.dictionary_encode()
+    places, values = coded.indices, coded.dictionary
+    if places.null_count:
+        places = places.fill_null(len(values))
+    return numpy_of(places, np.int32), values

@@ -17,6 +17,7 @@ from epc_release.release.cli import (
     init,
     policy,
     publish,
+    risk,
     synth,
     verify,
 )
@@ -30,7 +31,7 @@ SECTIONS: dict[str, tuple[click.Command, ...]] = {
         check.check,
         policy.policy,
     ),
-    "Build": (build.build, verify.verify),
+    "Build": (build.build, verify.verify, risk.risk),
     "Publish": (publish.publish,),
     "Readers": (explain.explain,),
 }

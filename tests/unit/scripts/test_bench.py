@@ -13,6 +13,8 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from epc_release.anonymise.risk import summarise, tabulate
+
 SCRIPTS = Path(__file__).resolve().parents[3] / "scripts"
 
 
@@ -51,3 +53,22 @@ def test_the_peer_keeps_every_row(tmp_path: Path) -> None:
         with zipfile.ZipFile(path) as archive:
             zipped += sum(len(archive.read(name).splitlines()) - 1 for name in archive.namelist())
     assert zipped == 3
+
+
+def test_certificates_to_measure_are_skewed_and_the_peer_agrees(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(str(SCRIPTS))
+    made = runpy.run_path(str(SCRIPTS / "bench_certificates.py"))
+    source = made["write_certificates"](tmp_path, 20_000)
+    frame = pl.read_parquet(source)
+    assert frame.height == 20_000
+    assert frame.columns == [*made["KEYS"], made["SENSITIVE"], made["UNIT"]]
+    places = frame["local_authority"].value_counts(sort=True)["count"]
+    assert places[0] > 20 * places.median()
+    keys = list(made["KEYS"][:3])
+    cells = tabulate(frame, keys, [made["SENSITIVE"]])
+    found = summarise(cells).measures()
+    peer = runpy.run_path(str(SCRIPTS / "bench_peers" / "duckdb_k_and_l.py"))["k_and_l"]
+    theirs = peer(str(source), keys, made["SENSITIVE"])
+    assert theirs == {"k": found["k"], "l": found["l"]}
