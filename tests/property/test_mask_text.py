@@ -78,8 +78,8 @@ def test_every_phrase_is_told_by_its_canonical_words(data: st.DataObject, name: 
     known = [p for each in rule.vocabularies for p in each.phrases]
     phrase = data.draw(st.sampled_from(known))
     number = data.draw(st.sampled_from(phrase.slot.texts)) if phrase.slot else ""
-    spelt = data.draw(st.sampled_from([str, str.upper, str.lower, lambda t: f"  {t} "]))
-    text = spelt(phrase.text.replace(NUMBER, number))
+    plain = phrase.text.replace(NUMBER, number)
+    text = data.draw(st.sampled_from([plain, plain.upper(), plain.lower(), f"  {plain} "]))
     if key(text) != key(phrase.text.replace(NUMBER, number)):
         return  # a letter that has no lower case of its own
     (told,) = rule.apply(pl.Series([text], dtype=pl.String)).to_list()

@@ -65,7 +65,8 @@ def test_certificates_to_measure_are_skewed_and_the_peer_agrees(
     assert frame.height == 20_000
     assert frame.columns == [*made["KEYS"], made["SENSITIVE"], made["UNIT"]]
     places = frame["local_authority"].value_counts(sort=True)["count"]
-    assert places[0] > 20 * places.median()
+    counts = sorted(places.to_list())
+    assert counts[-1] > 20 * counts[len(counts) // 2]
     keys = list(made["KEYS"][:3])
     cells = tabulate(frame, keys, [made["SENSITIVE"]])
     found = summarise(cells).measures()
