@@ -127,9 +127,13 @@ def main() -> None:
             told = ["-" if value is None else f"{value:.2f} {each.unit}" for value in (mean, most)]
             by = each.by.replace("left(lodgement_date::VARCHAR, 4)", "year")
             print(f"| {each.name} | {by} | {groups} | {' | '.join(told)} |")
-        key = "local_authority, lodgement_date, property_type, construction_age_band, tenure".split(
-            ", "
-        )
+        key = [
+            "local_authority",
+            "lodgement_date",
+            "property_type",
+            "construction_age_band",
+            "tenure",
+        ]
         if (Path(folder) / "out" / "deidentified" / "parquet" / WORKS).is_dir():
             print(f"\nAlone by the keys of a neighbour: {alone(database, *key):.2%},")
             print(f"with their recommendations: {alone(database, *key, 'ids'):.2%}.")
