@@ -190,10 +190,11 @@ def environment(at: Path) -> dict[str, str]:
     Modules may be kept compiled, as those of an installed program are.
     """
     shutil.rmtree(at / "state", ignore_errors=True)
-    key = base64.b64encode(secrets.token_bytes(32)).decode()
+    names = ("EPC_RELEASE_KEY", "EPC_RELEASE_CELL_KEY")
+    keys = {name: base64.b64encode(secrets.token_bytes(32)).decode() for name in names}
     left = ("EPC_RELEASE_", "PYTHONDONTWRITEBYTECODE")
     inherited = {k: v for k, v in os.environ.items() if not k.startswith(left)}
-    return {**inherited, "EPC_RELEASE_KEY": key, "PYTHONPATH": str(ROOT)}
+    return {**inherited, **keys, "PYTHONPATH": str(ROOT)}
 
 
 def warm(source: Path) -> None:

@@ -104,7 +104,9 @@ def build(at: Path, source: Path, options: list[str]) -> str:
 
 def _run(command: list[str]) -> None:
     key = base64.b64encode(b"the key of no real release......").decode()
-    environment = {**os.environ, "EPC_RELEASE_KEY": key, "PYTHONPATH": str(ROOT)}
+    cell_key = base64.b64encode(b"the cell key of no real release.").decode()
+    keys = {"EPC_RELEASE_KEY": key, "EPC_RELEASE_CELL_KEY": cell_key}
+    environment = {**os.environ, **keys, "PYTHONPATH": str(ROOT)}
     subprocess.run(command, check=True, env=environment, stdout=subprocess.DEVNULL, cwd=ROOT)
 
 

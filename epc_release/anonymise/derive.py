@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from epc_release.anonymise.keysets import starred
-from epc_release.anonymise.policy import Policy
 from epc_release.anonymise.rules.base import Published
 from epc_release.anonymise.rules.plain import Keep
 from epc_release.anonymise.rules.pseudonym import Pseudonymise
@@ -15,12 +14,16 @@ from epc_release.schemas.checks.severity import without_warnings
 from epc_release.schemas.register import Table
 from epc_release.schemas.table import TableSchema
 
+if TYPE_CHECKING:  # a policy reads its tables of counts against what it publishes
+    from epc_release.anonymise.policy import Policy
+
 
 def derive_schema(table: Table, policy: Policy) -> TableSchema:
     """The schema of a table's published records: a valid Table Schema v2.
 
-    Columns in the register's order without the dropped ones, each as its rule declares it. Missing
-    is the empty text. Keys stay where all their columns are published as they are or pseudonymised.
+    Columns in the register's order without the dropped ones, each as its rule declares it, and
+    the flag of ``[[latest]]``. Missing is the empty text. Keys stay where all their columns are
+    published as they are or pseudonymised.
     """
     rules = policy.tables[table.name]
     descriptor: dict[str, Any] = {
@@ -34,6 +37,8 @@ def derive_schema(table: Table, policy: Policy) -> TableSchema:
         _starred(field) if field["name"] in stars else field
         for field in (_field(table, rules, n) for n in published_names(table, policy.tables))
     ]
+    flag = policy.latest_of(table.name)
+    descriptor["fields"] += [dict(flag.field.descriptor)] if flag else []
     descriptor["missingValues"] = [""]
     if table.schema.primary_key and _identify(rules, table.schema.primary_key):
         descriptor["primaryKey"] = list(table.schema.primary_key)
@@ -53,7 +58,8 @@ def derive_schema(table: Table, policy: Policy) -> TableSchema:
 def published_sort(table: Table, policy: Policy) -> tuple[str, ...]:
     """A total order of published records: the register's sort columns that are published, then all
     others in published order."""
-    names = published_names(table, policy.tables)
+    flag = policy.latest_of(table.name)
+    names = (*published_names(table, policy.tables), *((flag.column,) if flag else ()))
     first = tuple(name for name in table.sort if name in names)
     return (*first, *(name for name in names if name not in first))
 

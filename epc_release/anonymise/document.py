@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 
 from epc_release.errors import ReleaseError
 
-PARTS = ("records", "fields", "risk", "release")  # of a policy: arrays and tables
+PARTS = ("records", "fields", "risk", "latest", "aggregates", "release")  # of a policy
 
 
 @dataclass(frozen=True)
@@ -154,6 +154,26 @@ class Section:
         if not isinstance(values, list) or not all(isinstance(value, dict) for value in values):
             self.wrong(key, f"{key} must be a list of tables of settings")
         return tuple(Section(self.document, key, value, self.line_of(key)) for value in values)
+
+    def entries(self, key: str) -> tuple[str | Section, ...]:
+        """A list of texts and inline tables, not empty."""
+        values = self._take(key)
+        kinds = all(isinstance(value, str | dict) for value in values or [None])
+        if not isinstance(values, list) or not kinds:
+            self.wrong(key, f"{key} must be a list of texts and tables of settings")
+        line = self.line_of(key)
+        return tuple(
+            Section(self.document, key, value, line) if isinstance(value, dict) else value
+            for value in values
+        )
+
+    def lists(self, key: str) -> tuple[tuple[str, ...], ...]:
+        """A list of lists of texts; none where the key is not given."""
+        values = self._left.pop(key, [])
+        lists = isinstance(values, list) and all(isinstance(value, list) for value in values)
+        if not lists or not all(isinstance(one, str) for value in values for one in value):
+            self.wrong(key, f"{key} must be a list of lists of texts")
+        return tuple(tuple(value) for value in values)
 
     def done(self) -> None:
         """Raises E141 for a key that nobody took."""

@@ -66,6 +66,14 @@ class Keyring:
         """
         return self._derive(f"pseudonym:{kind}")
 
+    def record_key(self, table: str) -> str:
+        """The key of a table's record keys, in the form of ``pseudonym_key``.
+
+        HMAC-SHA-256(key, "record-key:" + table). A record key is the last octet of
+        HMAC-SHA-256(this key's ASCII bytes, the record's key in UTF-8).
+        """
+        return self._derive(f"record-key:{table}")
+
     def _derive(self, purpose: str) -> str:
         return hmac.new(self.__secret, purpose.encode(), hashlib.sha256).hexdigest()
 

@@ -7,15 +7,18 @@ included, is named exactly once. Whatever is wrong with a policy stops before an
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from difflib import get_close_matches
 from hashlib import sha256
 from pathlib import Path
 from typing import NoReturn
 
+from epc_release.anonymise.aggregates import Aggregate, read_aggregates
+from epc_release.anonymise.derive import derive_schema
 from epc_release.anonymise.document import Document, Section, read_document
 from epc_release.anonymise.keysets import KeySet, Told, read_key_sets
+from epc_release.anonymise.latest import LatestFlag, read_latest
 from epc_release.anonymise.recordrules import RecordRule, read_record_rules
 from epc_release.anonymise.rules import RULES, Reading, Rule
 from epc_release.anonymise.rules.base import MisfitError
@@ -55,6 +58,8 @@ class Policy:
     sha256: str
     used: tuple[Used, ...] = ()
     approval: str = "none"  # or "required"
+    latest: tuple[LatestFlag, ...] = ()
+    aggregates: tuple[Aggregate, ...] = ()
 
     @property
     def needs_key(self) -> bool:
@@ -64,6 +69,15 @@ class Policy:
             for fields in self.tables.values()
             for field in fields.values()
         )
+
+    @property
+    def needs_cell_key(self) -> bool:
+        """Whether a secret key for protected tables must be given."""
+        return any(aggregate.needs_key for aggregate in self.aggregates)
+
+    def latest_of(self, table: str) -> LatestFlag | None:
+        """The flag for the latest record of each unit, where the table has one."""
+        return next((flag for flag in self.latest if flag.table == table), None)
 
     @property
     def reasons(self) -> dict[str, str]:
@@ -138,10 +152,24 @@ def _read(document: Document, register: Register) -> Policy:
         used=used,
         sha256=_hash(document, used),
     )
+    with document.part():
+        policy = replace(policy, latest=read_latest(document, register))
+    if whole:
+        policy = _with_aggregates(document, register, policy)
     if policy.access == "open" and personal and not policy.approved_by:
         top.wrong("access", "open access to personal data needs approved_by: who approved it")
     top.done()
     return policy
+
+
+def _with_aggregates(document: Document, register: Register, policy: Policy) -> Policy:
+    """With the tables of counts, which are read against what the policy publishes."""
+    schemas = {table.name: derive_schema(table, policy) for table in register.tables}
+    aggregates: tuple[Aggregate, ...] = ()
+    with document.part():
+        aggregates = read_aggregates(document, register, policy.tables, schemas)
+    used = tuple(sorted({*policy.used, *(one for each in aggregates for one in each.used)}))
+    return replace(policy, aggregates=aggregates, used=used, sha256=_hash(document, used))
 
 
 def policy_names(register: str) -> tuple[str, ...]:

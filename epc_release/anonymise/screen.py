@@ -19,6 +19,7 @@ import polars as pl
 from epc_release.anonymise.compile import Compiler
 from epc_release.anonymise.derive import derive_schema
 from epc_release.anonymise.keys import Keyring
+from epc_release.anonymise.latest import LatestFlag
 from epc_release.anonymise.policy import Policy
 from epc_release.anonymise.recordrules import RecordRule
 from epc_release.anonymise.rules.base import CellRule, Rule
@@ -85,13 +86,18 @@ class Bound:
     @cached_property
     def inputs(self) -> frozenset[str]:
         """Columns to read and conform: those that decide and those of which something is told."""
-        return self.screen_inputs | (frozenset(self.schema.names) & self.present)
+        flag = self.latest.inputs if self.latest else frozenset()
+        return self.screen_inputs | ((flag | frozenset(self.schema.names)) & self.present)
+
+    @cached_property
+    def latest(self) -> LatestFlag | None:
+        return self.policy.latest_of(self.table.name)
 
     @cached_property
     def kept(self) -> frozenset[str]:
         """Columns whose cells are published as they are conformed."""
         rules = self.policy.tables[self.table.name]
-        return frozenset(n for n in self.schema.names if isinstance(rules[n].rule, Keep))
+        return frozenset(n for n in rules if isinstance(rules[n].rule, Keep))
 
     def screen(self, frame: pl.DataFrame, context: ScreenContext) -> pl.Series:
         """UInt8 per record: 0 stays, ``i`` is excluded by ``reasons[i - 1]``, the first that
@@ -107,13 +113,17 @@ class Bound:
         """The published records: columns, order and types of the derived schema, rows as given.
 
         A column that the input does not have is missing throughout. Text of few values may
-        be Categorical. Raises E149 for a value outside its hierarchy.
+        be Categorical. A flag for the latest record of a unit is false where there is a unit: which
+        is the latest is not known from these records alone. Raises E149 for a value outside its
+        hierarchy.
         """
         made = [self._publish(frame, name, keyring) for name in self.schema.names]
         return pl.DataFrame(made) if made else pl.DataFrame(height=frame.height)
 
     def _publish(self, frame: pl.DataFrame, name: str, keyring: Keyring | None) -> pl.Series:
         dtype = DTYPES.get(self.schema.by_name[name].type, pl.String())
+        if self.latest and name == self.latest.column:
+            return _flag(frame, self.latest)
         if name not in frame.columns:
             return pl.Series(name, [None], dtype=dtype).new_from_index(0, frame.height)
         try:
@@ -129,6 +139,14 @@ class Bound:
                 hierarchy=unknown.hierarchy,
             ) from None
         return values if values.dtype in (dtype, pl.Categorical) else values.cast(dtype)
+
+
+def _flag(frame: pl.DataFrame, flag: LatestFlag) -> pl.Series:
+    """False where the record has a unit, else missing."""
+    found = pl.Series(flag.column, [None], dtype=pl.Boolean).new_from_index(0, frame.height)
+    if flag.unit not in frame.columns:
+        return found
+    return found.set(frame[flag.unit].is_not_null(), value=False)
 
 
 def bind(

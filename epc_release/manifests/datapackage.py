@@ -15,7 +15,13 @@ from typing import Any
 
 from epc_release.manifests.canonical import to_utc
 from epc_release.manifests.columns import schema_id
-from epc_release.manifests.facts import ArchiveFacts, FileFacts, ReleaseFacts, TableFacts
+from epc_release.manifests.facts import (
+    AggregateFacts,
+    ArchiveFacts,
+    FileFacts,
+    ReleaseFacts,
+    TableFacts,
+)
 from epc_release.manifests.layout import DICTIONARY, ISSUES, partition_order, partition_value
 from epc_release.manifests.licence import licences
 from epc_release.schemas.register import Register
@@ -80,6 +86,7 @@ def descriptor(facts: ReleaseFacts, documents: Sequence[FileFacts] = ()) -> dict
         },
         "resources": [
             *(_table(facts, table) for table in facts.tables if table.parts),
+            *(_aggregate(facts, table, csv) for table in facts.aggregates for csv in (True, False)),
             *(_document(facts, document) for document in documents),
             *(_archive(facts, archive) for archive in facts.archives),
         ],
@@ -158,6 +165,53 @@ def released_schema(schema: TableSchema) -> dict[str, Any]:
             told["missingValues"] = ["", _AS_READ_BY_PANDAS[field.type]]
         fields.append(told)
     return {"$schema": TABLE_SCHEMA, **schema.descriptor, "fields": fields}
+
+
+def _aggregate(facts: ReleaseFacts, table: AggregateFacts, csv: bool) -> dict[str, Any]:
+    file = table.csv if csv else table.parquet
+    return {
+        "name": table.name if csv else f"{table.name}-parquet",
+        "title": table.title,
+        "description": _how(table),
+        "type": "table",
+        "path": file.path,
+        "format": "csv" if csv else "parquet",
+        "mediatype": "text/csv" if csv else PARQUET,
+        **({"encoding": "utf-8", "bytes": file.bytes} if csv else {}),
+        "hash": f"sha256:{file.sha256}",
+        "licenses": licences(facts.register, facts.policy, [table.schema]),
+        "schema": released_schema(table.schema),
+        "epcRelease": {
+            "kind": "aggregate",
+            "of": table.table,
+            "rows": file.rows,
+            "bytes": file.bytes,
+            "schemaId": schema_id(table.schema),
+            "where": table.where,
+            "protection": table.protection,
+            "threshold": table.threshold,
+            "roundTo": table.round_to,
+            "ptable": table.ptable,
+        },
+    }
+
+
+def _how(table: AggregateFacts) -> str:
+    """How the counts were made, in words."""
+    told = [f"Records of {table.table}" + (f" where {table.where}." if table.where else ".")]
+    if table.protection == "none":
+        told.append("The published records give this table exactly: no count is changed.")
+        return " ".join(told)
+    told.append(
+        f"Counts below {table.threshold}, 0 included, are not told; others are multiples of"
+        f" {table.round_to}."
+    )
+    if table.protection == "cell-key":
+        told.append(
+            "Perturbed by cell keys: the same records have the same count in every table and"
+            " release, and totals are not the sums of their parts."
+        )
+    return " ".join(told)
 
 
 def _document(facts: ReleaseFacts, document: FileFacts) -> dict[str, Any]:

@@ -42,6 +42,17 @@ class DescribedTable:
 
 
 @dataclass(frozen=True)
+class DescribedAggregate:
+    """A table of counts beside the records: one of its two files, ``form`` is csv or parquet."""
+
+    name: str
+    form: str
+    schema: TableSchema
+    schema_id: str
+    file: FileFacts
+
+
+@dataclass(frozen=True)
 class Described:
     """What a descriptor says of a release's files."""
 
@@ -49,12 +60,19 @@ class Described:
     tables: tuple[DescribedTable, ...]
     archives: tuple[ArchiveFacts, ...]
     documents: tuple[FileFacts, ...] = ()
+    counted: tuple[DescribedAggregate, ...] = ()
+
+    @property
+    def aggregates(self) -> tuple[DescribedAggregate, ...]:
+        """The tables of counts, each once."""
+        return tuple(each for each in self.counted if each.form == "csv")
 
     @property
     def files(self) -> dict[str, FileFacts]:
         """Every data file by its path."""
         parts = [part for table in self.tables for part in table.files]
-        return {file.path: file for file in (*parts, *self.archives, *self.documents)}
+        counted = (each.file for each in self.counted)
+        return {f.path: f for f in (*parts, *counted, *self.archives, *self.documents)}
 
 
 def read_descriptor(data: bytes) -> Described:
@@ -68,15 +86,24 @@ def read_descriptor(data: bytes) -> Described:
     if told.get("$schema") != PROFILE:
         raise ValueError(f"$schema is not {PROFILE}")
     resources = _get(told, "resources", list)
-    tables = [_table(r) for r in resources if isinstance(r, dict) and r.get("type") == "table"]
-    others = [r for r in resources if isinstance(r, dict) and r.get("type") != "table"]
-    archives = [_archive(r) for r in others if not _is_document(r)]
-    documents = [_document(r) for r in others if _is_document(r)]
-    found = Described(_get(told, "version", str), tuple(tables), tuple(archives), tuple(documents))
+    listed = [r for r in resources if isinstance(r, dict)]
+    counted = [_aggregate(r) for r in listed if _is(r, "aggregate")]
+    rest = [r for r in listed if not _is(r, "aggregate")]
+    tables = [_table(r) for r in rest if r.get("type") == "table"]
+    others = [r for r in rest if r.get("type") != "table"]
+    archives = [_archive(r) for r in others if not _is(r, "document")]
+    documents = [_document(r) for r in others if _is(r, "document")]
+    found = Described(
+        _get(told, "version", str),
+        tuple(tables),
+        tuple(archives),
+        tuple(documents),
+        tuple(counted),
+    )
     names = [_get(resource, "name", str) for resource in resources]
     if not names or len(set(names)) != len(names):
         raise ValueError("names of resources are missing or stand twice")
-    if len(found.files) != sum(len(table.files) for table in tables) + len(others):
+    if len(found.files) != sum(len(t.files) for t in tables) + len(others) + len(counted):
         raise ValueError("a path stands in two resources")
     return found
 
@@ -152,8 +179,22 @@ def _file(told: object) -> FileFacts:
     )
 
 
-def _is_document(told: Mapping[str, Any]) -> bool:
-    return _get(told, "epcRelease", dict).get("kind") == "document"
+def _is(told: Mapping[str, Any], kind: str) -> bool:
+    return _get(told, "epcRelease", dict).get("kind") == kind
+
+
+def _aggregate(told: Mapping[str, Any]) -> DescribedAggregate:
+    own = _get(told, "epcRelease", dict)
+    form, rows = _get(told, "format", str), _get(own, "rows", int)
+    if form not in ("csv", "parquet"):
+        raise ValueError(f"{told.get('name')}: a table of counts of a form that is not known")
+    return DescribedAggregate(
+        name=_get(told, "name", str),
+        form=form,
+        schema=_schema(_get(told, "schema", dict)),
+        schema_id=_get(own, "schemaId", str),
+        file=FileFacts(_path(told), _get(own, "bytes", int), _sha256(told), rows),
+    )
 
 
 def _document(told: Mapping[str, Any]) -> FileFacts:

@@ -11,7 +11,7 @@ import io
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from epc_release.manifests.facts import ReleaseFacts, TableFacts
+from epc_release.manifests.facts import AggregateFacts, ReleaseFacts, TableFacts
 from epc_release.schemas.register import Register
 from epc_release.schemas.table import Field, TableSchema
 
@@ -48,6 +48,8 @@ def dictionary(facts: ReleaseFacts) -> str:
     for table in facts.tables:
         if table.parts:
             writer.writerows(_rows(facts, table))
+    for aggregate in facts.aggregates:
+        writer.writerows(_counted(aggregate))
     return sink.getvalue()
 
 
@@ -66,6 +68,14 @@ def _rows(facts: ReleaseFacts, table: TableFacts) -> Iterator[tuple[str, ...]]:
             table.first_years.get(field.name, ""),
             share,
         )
+
+
+def _counted(aggregate: AggregateFacts) -> Iterator[tuple[str, ...]]:
+    """The columns of a table of counts; neither years nor shares are told of it."""
+    for field in aggregate.schema.fields:
+        description = str(field.descriptor.get("description", ""))
+        missing = missing_tokens(aggregate.schema, field.name)
+        yield aggregate.name, *described(field), missing, field.licence, description, "", ""
 
 
 def described(field: Field) -> tuple[str, str, str, str, str]:
@@ -100,6 +110,8 @@ def allowed_values(field: Field) -> str:
 
 def missing_tokens(schema: TableSchema, name: str) -> str:
     """Missing tokens of a column and what they mean, as ``token (meaning)``; the empty text too."""
+    if name not in schema.by_name:
+        return "(empty)"  # a column that the policy makes
     own = schema.by_name[name].descriptor.get("missingValues")
     given = schema.descriptor.get("missingValues", ("",)) if own is None else own
     told = [_token(one) for one in given]

@@ -26,6 +26,7 @@ from epc_release.manifests.layout import DICTIONARY, ISSUES, QUALITY
 from epc_release.manifests.reader import Reader
 from epc_release.manifests.report import Finding
 from epc_release.schemas.checks.plan import Finding as Violation
+from epc_release.schemas.table import TableSchema
 
 _MOST_BYTES = 64 << 20
 Place = tuple[str, str, str]  # table, column, code
@@ -89,16 +90,18 @@ def _dictionary(reader: Reader, described: Described, seen: Seen | None) -> Iter
     told = defaultdict(list)
     for row in rows:
         told[row["table"]].append(row)
-    if {*told} != {table.name for table in described.tables}:
+    counted = {table.name: table.schema for table in described.aggregates}
+    if {*told} != {table.name for table in described.tables} | {*counted}:
         yield "its tables are not those of the descriptor"
     for table in described.tables:
         yield from _columns(table, told[table.name], seen)
+    for name, schema in counted.items():
+        if not _told(told[name], schema):
+            yield f"what it says of {name} is not what the descriptor says"
 
 
 def _columns(table: DescribedTable, told: list[dict[str, str]], seen: Seen | None) -> Iterator[str]:
-    expected = [dictionary.described(field) for field in table.schema.fields]
-    names = ("name", "type", "unit", "allowed_values", "known_values")
-    if [tuple(row[name] for name in names) for row in told] != expected:
+    if not _told(told, table.schema):
         yield f"what it says of {table.name} is not what the descriptor says"
     if seen is None or table.name not in seen.whole or not seen.rows[table.name]:
         return
@@ -107,6 +110,13 @@ def _columns(table: DescribedTable, told: list[dict[str, str]], seen: Seen | Non
         digits = len(share.partition(".")[2])
         if share and share != dictionary.share_text(missing, seen.rows[table.name], digits):
             yield f"{table.name}, {row['name']}: the share of missing cells is another one"
+
+
+def _told(rows: list[dict[str, str]], schema: TableSchema) -> bool:
+    """Whether the rows tell the columns of the schema."""
+    expected = [dictionary.described(field) for field in schema.fields]
+    names = ("name", "type", "unit", "allowed_values", "known_values")
+    return [tuple(row[name] for name in names) for row in rows] == expected
 
 
 def _issues(reader: Reader, seen: Seen | None) -> Iterator[str]:

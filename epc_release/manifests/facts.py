@@ -132,6 +132,31 @@ class TableFacts:
 
 
 @dataclass(frozen=True)
+class AggregateFacts:
+    """A table of counts beside the records of ``table``, as CSV and as Parquet.
+
+    ``where`` is the filter in the words of the policy, empty where there is none. ``protection`` is
+    ``cell-key`` or ``round``, or ``none`` where the published records give the table exactly.
+    """
+
+    name: str
+    title: str
+    table: str
+    schema: TableSchema
+    csv: FileFacts
+    parquet: FileFacts
+    where: str
+    protection: str
+    threshold: int | None = None
+    round_to: int | None = None
+    ptable: str | None = None
+
+    @property
+    def files(self) -> tuple[FileFacts, FileFacts]:
+        return self.csv, self.parquet
+
+
+@dataclass(frozen=True)
 class PolicyFacts:
     """The policy as the release tells it; reasons map a rule's id to its public reason.
 
@@ -162,7 +187,7 @@ class ReleaseFacts:
     """Everything that descriptor, checksums, ledger and pages are made from.
 
     ``others`` are files that are no table's part, no archive and none of ``describe``'s own
-    (changes, aggregates, pages): the checksums cover them too. ``accepted`` are the data quality
+    (changes, pages): the checksums cover them too. ``accepted`` are the data quality
     gates (table, code) that were not passed and accepted by the release manager.
     """
 
@@ -177,5 +202,6 @@ class ReleaseFacts:
     partial: bool = False
     synthetic: bool = False
     others: tuple[FileFacts, ...] = ()
+    aggregates: tuple[AggregateFacts, ...] = ()
     accepted: tuple[tuple[str, str], ...] = ()
     refused: tuple[RefusedFacts, ...] = ()

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from epc_release.manifests.columns import FIELD_METADATA, FILE_METADATA, SCHEMA_KEY, arrow_schema
-from epc_release.manifests.described import DescribedTable
+from epc_release.manifests.described import DescribedAggregate, DescribedTable
 from epc_release.manifests.facts import ArchiveFacts, FileFacts
 from epc_release.manifests.layout import LICENCE_MEMBER
 from epc_release.manifests.report import Finding
@@ -33,7 +33,9 @@ _LOCAL_HEADER = struct.Struct("<4s22xHH")
 _END_BYTES = 22  # of the record that ends a zip without comment
 
 
-def inspect_part(file: BinaryIO, part: FileFacts, table: DescribedTable) -> Iterator[Finding]:
+def inspect_part(
+    file: BinaryIO, part: FileFacts, table: DescribedTable | DescribedAggregate
+) -> Iterator[Finding]:
     """The footer of a Parquet part: number of rows, names and types of columns, metadata."""
     try:
         parquet = pq.ParquetFile(file)

@@ -85,6 +85,11 @@ def year_label(column: str, dtype: pl.DataType) -> pl.Expr:
     return label.fill_null(UNKNOWN_YEAR)
 
 
+def aggregate_path(name: str, form: str) -> str:
+    """A table beside the records, as ``csv`` or ``parquet``."""
+    return f"aggregates/{name}.{form}"
+
+
 def is_safe_path(path: object) -> bool:
     """Whether a path may be used: relative, with ``/``, no empty, ``.`` or ``..`` segment.
 

@@ -62,4 +62,14 @@ def disclosure(facts: ReleaseFacts) -> dict[str, Any]:
             }
             for table in facts.tables
         },
+        "aggregates": {
+            table.name: {
+                "of": table.table,
+                "protection": table.protection,
+                "threshold": table.threshold,
+                "roundTo": table.round_to,
+                "ptable": table.ptable,
+            }
+            for table in facts.aggregates
+        },
     }

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from epc_release.errors import ReleaseError
 from epc_release.manifests.checksums import parse_checksums
+from epc_release.manifests.counted import inspect_counted
 from epc_release.manifests.deep import verify_rows
 from epc_release.manifests.described import Described, UnsafePathError, read_descriptor
 from epc_release.manifests.documents import Seen, verify_documents
@@ -54,6 +55,7 @@ def verify(release: Path | Reader, *, deep: bool = False) -> VerifyReport:
         sound = {path for path, file in files.items() if hashes.get(path) == file.sha256}
         findings += _compare_rows(reader, described, listing)
         inspected = list(_inspect(reader, described, sound))
+        inspected += inspect_counted(reader, described, sound)
         findings += inspected
         seen = None
         if deep:
@@ -172,7 +174,7 @@ def _compare_files(
         if file.sha256 != hashes[path]:
             yield _other_hash(path, hashes[path], file.sha256, DESCRIPTOR)
     for path in sorted(listing.keys() - files.keys()):
-        if path.startswith(("parquet/", "csv/")) or path in (ISSUES, DICTIONARY):
+        if path.startswith(("parquet/", "csv/", "aggregates/")) or path in (ISSUES, DICTIONARY):
             yield Finding("E704", path, {"where": DESCRIPTOR})
 
 

@@ -12,6 +12,7 @@ from epc_release import __version__
 from epc_release.anonymise.policy import Policy
 from epc_release.errors import ReleaseError
 from epc_release.manifests.facts import (
+    AggregateFacts,
     ArchiveFacts,
     Issue,
     PolicyFacts,
@@ -185,6 +186,7 @@ def release_facts(
     tables: tuple[TableFacts, ...],
     archives: tuple[ArchiveFacts, ...],
     accepted: tuple[tuple[str, str], ...],
+    aggregates: tuple[AggregateFacts, ...] = (),
 ) -> ReleaseFacts:
     """Everything that descriptions are made from."""
     upstream = {rule for dialect in prepared.dialects for rule in dialect.screened_upstream}
@@ -200,6 +202,7 @@ def release_facts(
         partial=prepared.settings.limit is not None,
         synthetic=prepared.synthetic,
         accepted=accepted,
+        aggregates=aggregates,
         refused=tuple(
             RefusedFacts(file.name, file.code, file.records) for file in prepared.inventory.refused
         ),

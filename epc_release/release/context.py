@@ -12,10 +12,12 @@ from datetime import datetime
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import polars as pl
 import pyarrow as pa
 
+from epc_release.anonymise.cellkeys import cell_keyring
 from epc_release.anonymise.derive import derive_schema, published_sort
 from epc_release.anonymise.keys import Keyring
 from epc_release.anonymise.keysets import KeySet
@@ -23,6 +25,7 @@ from epc_release.anonymise.policy import Policy
 from epc_release.anonymise.screen import Bound, ScreenContext, bind
 from epc_release.anonymise.sites import read_sites
 from epc_release.anonymise.told import published_partition, published_year
+from epc_release.release.cells import CellPlan
 from epc_release.release.saved import load, save
 from epc_release.schemas.register import HeaderMatch, Register, Table, TableDialect
 from epc_release.schemas.table import TableSchema
@@ -43,6 +46,11 @@ class Job:
     compression_level: int
     partial: bool  # not all records of the parents are read
 
+    @property
+    def local_cutoff(self) -> datetime:
+        """The cut-off as naive time of the register's zone, as times in the data are."""
+        return self.cutoff.astimezone(ZoneInfo(self.register.timezone)).replace(tzinfo=None)
+
 
 class TablePlan:
     """One table under the job's policy: what is read, decided and published of it."""
@@ -53,6 +61,8 @@ class TablePlan:
         self.schema = table.schema
         self.derived: TableSchema = derive_schema(table, job.policy)
         self.published = self.derived.names
+        self.cells = CellPlan(table, self.derived, job.policy.aggregates, job.local_cutoff)
+        self.latest = job.policy.latest_of(table.name)
         owner = job.register.table(table.parent) if table.parent else table
         self.partition: str | None = published_partition(owner, job.policy.tables)
         self.year: str | None = published_year(owner, job.policy.tables)
@@ -142,6 +152,10 @@ class Context:
         return Keyring.from_environment() if self.job.policy.needs_key else None
 
     @cached_property
+    def cell_keyring(self) -> Keyring | None:
+        return cell_keyring() if self.job.policy.needs_cell_key else None
+
+    @cached_property
     def screening(self) -> ScreenContext:
         keys = pl.Series("key", [], dtype=pl.String)
         if self.job.opted_out is not None:
@@ -178,12 +192,14 @@ def load_context(path: Path) -> Context:
 def columns_to_read(context: Context, match: HeaderMatch) -> tuple[str, ...]:
     """Our names of the columns that a table's records need, in schema order.
 
-    Those that the policy publishes or screens by, the key, what tells the newest of several
+    Those that the policy publishes, counts or screens by, the key, what tells the newest of several
     records, the unit that key sets count and what a derived band comes from.
     Dropped columns are not among them: they are never parsed.
     """
     plan = context.plan(match.dialect.table)
-    needed = set(context.bound(match).inputs) | set(plan.table.key) | set(plan.schema.primary_key)
+    bound = context.bound(match)
+    needed = set(bound.inputs) | set(plan.table.key) | set(plan.schema.primary_key)
+    needed |= plan.cells.inputs & bound.present
     if plan.table.latest:
         needed |= set(plan.table.latest.columns)
     if plan.unit is not None:

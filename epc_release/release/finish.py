@@ -24,10 +24,12 @@ from epc_release.manifests.columns import arrow_schema
 from epc_release.manifests.facts import FileFacts
 from epc_release.manifests.layout import UNKNOWN_YEAR, part_path, year_label
 from epc_release.release import quarantine
+from epc_release.release.cells import add_up
 from epc_release.release.context import Context, TablePlan, load_context
 from epc_release.release.measured import Alone, Measured, measure_again
+from epc_release.release.newest import Flagged
 from epc_release.release.presence import Presence, presence
-from epc_release.release.records import DECISION, FIRST_REJECTED, REJECTED
+from epc_release.release.records import DECISION, FIRST_REJECTED, REJECTED, SUPPRESSED
 from epc_release.release.settle import NO_PARTITION, PLACE, YEAR, Piece
 from epc_release.release.spill import concat, read_range
 from epc_release.release.stars import Stars
@@ -46,6 +48,8 @@ from epc_release.schemas.checks import compile_checks
 class FinishTask:
     """One group: its partitions' labels in order, and where their rows, issues and drops stand.
 
+    ``newest`` are the places of the latest records of their units.
+
     At most about ``window`` rows are held in memory (but always a block, see ``_blocks``).
     ``stars`` is what protection took away of cells; ``marginals`` are the distributions of the
     sensitive columns over the table, where it has key sets.
@@ -58,6 +62,7 @@ class FinishTask:
     data: tuple[Piece, ...]
     issues: tuple[Piece, ...]
     drops: tuple[Path, ...]
+    newest: tuple[Piece, ...]
     window: int
     stars: Path | None = None
     marginals: Mapping[str, Marginal] | None = None
@@ -69,7 +74,7 @@ class Finished:
 
     ``issues`` counts published cells by (partition, column position, code position); ``presence``
     tells of each column how many cells are missing and which year has the first value. ``measured``
-    are the key sets, where there are some.
+    are the key sets, where there are some; ``cells`` those of the tables beside the records, by id.
     """
 
     number: int
@@ -79,6 +84,7 @@ class Finished:
     csv: tuple[PartitionCsv, ...]
     issues: dict[tuple[str | None, int, int], int]
     presence: dict[str, Presence]
+    cells: dict[str, pl.DataFrame]
     measured: Measured | None = None
 
 
@@ -90,8 +96,9 @@ def finish(task: FinishTask) -> Finished:
     label = plan.partition or NO_PARTITION
     keys = concat(piece.read(_key_columns(plan, label)) for piece in task.data)
     issues = concat(piece.read() for piece in task.issues) if task.issues else None
+    flagged = Flagged(plan, task.newest, keys)
     stars = Stars.read(task.stars)
-    keys = stars.apply(keys)
+    keys = stars.apply(flagged.set(keys))
     order = _order(plan, keys, label)
     drops = _drops(task, keys)
     if len(drops):
@@ -100,17 +107,18 @@ def finish(task: FinishTask) -> Finished:
     if issues is not None:
         issues = stars.without(issues, keys, plan.schema.names)
     refused = drops.filter(pl.col("__decision") >= FIRST_REJECTED)
+    lost = _lost(plan, drops)
     years = _years(plan, keys)
     runs = _runs(keys[label], years, order)
     groups = list(_neighbours(runs))
-    tally = _Tally(plan, years, stars)
+    tally = _Tally(plan, years, flagged, stars)
     rows = Windows(
         task.data,
         order,
         blocks=(span for group in groups for span in _blocks(group)),
         size=task.window,
         seen=tally.add,
-        beside=refused["__at"],
+        beside=pl.concat([refused["__at"], lost]).sort(),
     )
     store = context.folder("fragments") / f"{task.number}.deflate"
     csv: list[PartitionCsv] = []
@@ -124,6 +132,9 @@ def finish(task: FinishTask) -> Finished:
             parts += facts
     if len(refused):
         _quarantine(context, task, plan, rows.aside().join(refused, on=PLACE))
+    if len(lost):
+        places = keys.select(*PLACE)[lost]
+        tally.suppressed(places.join(rows.aside(), on=PLACE, maintain_order="left"), lost)
     return Finished(
         number=task.number,
         table=task.table,
@@ -133,7 +144,14 @@ def finish(task: FinishTask) -> Finished:
         issues=_count(issues, label),
         presence=tally.presence,
         measured=_measured(context, task, plan, parts, keys, order, tally.alone.count()),
+        cells=add_up(tally.cells),
     )
+
+
+def _lost(plan: TablePlan, drops: pl.DataFrame) -> pl.Series:
+    """Positions of the rows that suppression dropped, where tables of counts ask for them."""
+    gone = drops.filter(pl.col("__decision") == SUPPRESSED)["__at"]
+    return gone if plan.cells.aggregates else gone.clear()
 
 
 def _measured(
@@ -152,15 +170,20 @@ def _measured(
 
 
 class _Tally:
-    """What is looked at in every row, window by window: the schema, and which cells there are."""
+    """What is done to every row, window by window: its flag is set, its cells are looked at."""
 
-    def __init__(self, plan: TablePlan, years: pl.Series, stars: Stars) -> None:
-        self._plan, self._years, self._stars = plan, years, stars
+    def __init__(self, plan: TablePlan, years: pl.Series, flagged: Flagged, stars: Stars) -> None:
+        self._plan, self._years, self._flagged, self._stars = plan, years, flagged, stars
         self.presence: dict[str, Presence] = {}
+        self.cells: list[dict[str, pl.DataFrame]] = []
         self.alone = Alone(plan)
 
     def add(self, rows: pl.DataFrame, positions: pl.Series) -> pl.DataFrame:
+        """The rows as they are published."""
+        rows = self._flagged.set(rows, positions)
+        self.count(rows, published=False)
         rows = self._stars.apply(rows, positions)
+        self.count(rows, published=True)
         _validate(self._plan, rows)
         found = presence(rows, self._years.gather(positions), self._plan.written.names)
         if self.presence:
@@ -169,6 +192,16 @@ class _Tally:
         if self._plan.risk:
             self.alone.add(rows)
         return rows
+
+    def suppressed(self, rows: pl.DataFrame, positions: pl.Series) -> None:
+        """Rows that suppression dropped; protected tables count them."""
+        self.count(self._flagged.set(rows, positions), published=False)
+
+    def count(self, rows: pl.DataFrame, *, published: bool) -> None:
+        """Tables that are protected are counted before suppression, others as published."""
+        plan = self._plan.cells
+        wanted = [a for a in plan.aggregates if published == (a.protection == "none-exact")]
+        self.cells.append(plan.count(rows, wanted))
 
 
 def _key_columns(plan: TablePlan, label: str) -> set[str]:

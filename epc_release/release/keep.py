@@ -3,7 +3,8 @@
 ``<state>/<release>/ledger.json`` and ``audit.json`` (exact), ``report.json``,
 ``quarantine/<table>.parquet``, ``suppressed/<table>.parquet`` (:mod:`sticky`); of a build that a
 gate stopped, ``stopped/quarantine/<table>.parquet`` alone;
-``<state>/operations.jsonl`` gets one line per build. Files are 0600, folders 0700.
+``<state>/operations.jsonl`` gets one line per build; ``cell-keys.json`` has the id of each release
+line's key for protected tables. Files are 0600, folders 0700.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from epc_release.anonymise.cellkeys import cell_keyring
 from epc_release.errors import ReleaseError
 from epc_release.manifests.facts import ReleaseFacts
 from epc_release.manifests.ledger import exact_ledger
@@ -25,6 +27,8 @@ from epc_release.release.disk import private
 from epc_release.release.gates.evaluate import Judged
 from epc_release.release.gates.history import REPORT, remembered
 from epc_release.release.prepare import Prepared
+
+CELL_KEYS = "cell-keys.json"
 
 
 def check_line(prepared: Prepared) -> None:
@@ -35,6 +39,34 @@ def check_line(prepared: Prepared) -> None:
         line = (report["register"], report["policy"])
         if line != (prepared.register.name, prepared.policy.name):
             raise ReleaseError("E402", release=prepared.release, register=line[0], policy=line[1])
+
+
+def check_cell_key(prepared: Prepared) -> None:
+    """Tables are protected with one key for life. Raises E191."""
+    if not prepared.policy.needs_cell_key:
+        return
+    known = _cell_keys(prepared).get(_line(prepared))
+    key_id = cell_keyring().key_id
+    if known is not None and known != key_id:
+        raise ReleaseError("E191", line=_line(prepared), known=known, given=key_id)
+
+
+def _remember_cell_key(prepared: Prepared) -> None:
+    """Write down the id of the key with the first release that needs one."""
+    if prepared.policy.needs_cell_key:
+        known = {**_cell_keys(prepared), _line(prepared): cell_keyring().key_id}
+        write_private(prepared.settings.state / CELL_KEYS, known)
+
+
+def _cell_keys(prepared: Prepared) -> dict[str, str]:
+    """The key ids of the release lines of this state."""
+    path = prepared.settings.state / CELL_KEYS
+    found: dict[str, str] = json.loads(path.read_text("utf-8")) if path.is_file() else {}
+    return found
+
+
+def _line(prepared: Prepared) -> str:
+    return f"{prepared.register.name}/{prepared.policy.name}"
 
 
 def stopped(prepared: Prepared) -> Path:
@@ -65,6 +97,7 @@ def remember(prepared: Prepared, facts: ReleaseFacts, judged: Judged, staged: Pa
     prepared.settings.state.chmod(0o700)
     shutil.rmtree(folder, ignore_errors=True)
     shutil.move(staged, folder)
+    _remember_cell_key(prepared)
     if judged.accepted:
         gates = _gates(prepared, judged)
         log(prepared.settings.state, "accept", {"release": facts.release, **gates})

@@ -41,7 +41,8 @@ class Alone:
 
     def __init__(self, plan: TablePlan) -> None:
         rules = plan.job.policy.tables[plan.table.name]
-        self._names = [n for n in plan.published if rules[n].column_class != "identifier"]
+        identifiers = {n for n, each in rules.items() if each.column_class == "identifier"}
+        self._names = [n for n in plan.published if n not in identifiers]
         self._digests: list[pl.DataFrame] = []
 
     def add(self, rows: pl.DataFrame) -> None:

@@ -19,6 +19,7 @@ from epc_release.manifests.describe import describe
 from epc_release.manifests.facts import ReleaseFacts, TableFacts
 from epc_release.manifests.verify import verify
 from epc_release.release import keep, quarantine
+from epc_release.release.aggregates import make_aggregates
 from epc_release.release.approvals import check_approval
 from epc_release.release.assemble import release_facts, table_facts, write_archives
 from epc_release.release.config import Settings
@@ -32,13 +33,14 @@ from epc_release.release.groups import Group, make_groups
 from epc_release.release.ledger import check_any, check_empty
 from epc_release.release.prepare import Prepared, prepare
 from epc_release.release.progress import Progress
-from epc_release.release.protection import protect_all
+from epc_release.release.protection import Taken, protect_all
 from epc_release.release.report import BuildReport, PlanReport
 from epc_release.release.source import Chunk, check_control, chunks
 from epc_release.release.source.stream import Digests
 from epc_release.release.stages import (
     Collected,
     count_all_units,
+    find_all_newest,
     finish_all,
     keep_drops,
     left_out_records,
@@ -68,6 +70,7 @@ def build(settings: Settings, progress: Progress) -> BuildReport:
     prepared = prepare(settings)
     keep.check_line(prepared)
     check_approval(prepared.policy, settings.state, settings.approval == "required")
+    keep.check_cell_key(prepared)
     baseline = _baseline(prepared)
     sticky = read_sticky(prepared)
     with workspace(settings) as work:
@@ -101,6 +104,7 @@ def _make(
     if prepared.settings.limit is None:
         check_control(prepared.inventory, digests, _rows_by_part(found))
     settle_all(path, found, executor, progress)
+    find_all_newest(path, found, executor, progress)
     with _kept(prepared, path, found, drops=True):
         _refuse_nothing(prepared, found)
         groups = _groups(prepared, found, executor)
@@ -113,7 +117,8 @@ def _make(
     with _kept(prepared, path, found, drops=False):
         judged = _gates(prepared, baseline, tables)
     archives = write_archives(prepared, context, finished, executor, progress)
-    facts = release_facts(prepared, tables, archives, judged.told)
+    aggregates = make_aggregates(context, finished, _lost(taken))
+    facts = release_facts(prepared, tables, archives, judged.told, aggregates)
     describe(facts, context.job.release)
     _gather(path, found, work / "kept" / "quarantine")
     kept = keep_taken(prepared.register, sticky, taken, work / "kept")
@@ -142,6 +147,14 @@ def _start(prepared: Prepared, work: Path) -> Path:
             partial=prepared.settings.limit is not None,
         )
     )
+
+
+def _lost(taken: Mapping[str, Taken]) -> dict[str, frozenset[str] | None]:
+    """By table the columns of which suppression starred cells; None where it dropped rows."""
+    return {
+        name: None if each.dropped else frozenset(n for n, count in each.cells.items() if count)
+        for name, each in taken.items()
+    }
 
 
 def _chunks(prepared: Prepared, work: Path, digests: Digests) -> Iterator[Chunk]:

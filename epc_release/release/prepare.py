@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
+from epc_release.anonymise.cellkeys import cell_keyring
 from epc_release.anonymise.keys import Keyring
 from epc_release.anonymise.policy import Policy, load_policy
 from epc_release.anonymise.suppressions import SuppressionList, read_suppressions
@@ -73,6 +74,8 @@ def prepare(settings: Settings) -> Prepared:
     cutoff = _cutoff(settings, inventory)
     if policy.needs_key:
         Keyring.from_environment()
+    if policy.needs_cell_key:
+        cell_keyring()
     _check_tables(register, inventory)
     memory = max(settings.memory // settings.jobs - WORKER_BASE, MIN_CHUNK * RAW_PER_WORKER)
     text_bytes = sum(part.text_bytes for part in inventory.parts)

@@ -27,6 +27,7 @@ from epc_release.release.context import (
     required_columns,
 )
 from epc_release.release.latest import latest_columns
+from epc_release.release.newest import spill_contenders
 from epc_release.release.protect import unit_digest
 from epc_release.release.records import (
     BLANK_ROW,
@@ -65,7 +66,8 @@ class Routed:
     ``data`` is labelled by partition (a parent) or by bucket (a child), ``issues`` likewise;
     ``prints`` are by bucket the fingerprints of a parent's keys, or those of the children that are
     refused unless their parent is left out; ``units`` are fingerprints of a parent's units.
-    ``rejected`` does not count such children.
+    ``contenders`` is what tells the latest record of each unit, by bucket. ``rejected`` does not
+    count such children.
     """
 
     chunk: int
@@ -78,6 +80,7 @@ class Routed:
     issues: Spill
     prints: Spill
     units: Spill | None = None
+    contenders: Spill | None = None
 
 
 def route(task: RouteTask) -> Routed:
@@ -98,7 +101,9 @@ def route(task: RouteTask) -> Routed:
     stays = decisions == STAYS
     records = pl.Series("__row", range(len(decisions)), dtype=pl.UInt32)
     staying = cells.frame.filter(stays)
-    published = bound.publish(staying, context.keyring).with_columns(__row=records.filter(stays))
+    published = bound.publish(staying, context.keyring).with_columns(
+        records.filter(stays), *plan.cells.beside(staying, context.cell_keyring)
+    )
     if plan.unit is not None:
         published = published.with_columns(unit_digest(staying, plan.unit))
     issues = _published_issues(cells, plan, bound.kept).join(
@@ -122,7 +127,16 @@ def route(task: RouteTask) -> Routed:
         issues=found,
         prints=prints,
         units=spill_units(context, task.chunk.number, plan, bound.kept, published),
+        contenders=spill_contenders(
+            context, task.chunk.number, plan, _with_keys(staying, keyed), published
+        ),
     )
+
+
+def _with_keys(staying: pl.DataFrame, keyed: pl.DataFrame) -> pl.DataFrame:
+    """The records that stay, with their places and the digests of their keys."""
+    keys = keyed.filter(pl.col("__decision") == STAYS).select("__row", *KEY)
+    return staying.hstack(keys)
 
 
 def _decide(

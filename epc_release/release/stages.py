@@ -19,6 +19,7 @@ from epc_release.release.execute import Executor
 from epc_release.release.finish import Finished, FinishTask, finish
 from epc_release.release.groups import Group, pieces
 from epc_release.release.ledger import Account
+from epc_release.release.newest import NewestTask, find_newest
 from epc_release.release.progress import Progress
 from epc_release.release.records import FIRST_REJECTED, REJECTED
 from epc_release.release.route import Routed, RouteTask, route
@@ -32,6 +33,7 @@ from epc_release.release.units import UnitTask, count_units
 class Collected:
     """What the tasks so far have left: files by table, and the accounts.
 
+    ``newest`` are the places of the latest record of each unit, found among ``contenders``.
     ``crowded`` counts the published records of units beyond their limit, by partition.
     """
 
@@ -42,6 +44,10 @@ class Collected:
     drops: dict[str, list[Path]] = field(default_factory=lambda: defaultdict(list))
     left_out: list[Path] = field(default_factory=list)
     units: dict[str, list[tuple[int, Spill]]] = field(default_factory=lambda: defaultdict(list))
+    contenders: dict[str, list[tuple[int, Spill]]] = field(
+        default_factory=lambda: defaultdict(list)
+    )
+    newest: dict[str, list[tuple[int, Spill]]] = field(default_factory=lambda: defaultdict(list))
     crowded: dict[str, Counter[str | None]] = field(default_factory=lambda: defaultdict(Counter))
     stars: dict[int, Path] = field(default_factory=dict)  # by group
     chunks: list[tuple[int, str, int]] = field(default_factory=list)  # number, part, records
@@ -76,6 +82,8 @@ def _collect(found: Collected, done: Routed) -> None:
     found.prints[done.table].append((done.chunk, done.prints))
     if done.units is not None:
         found.units[done.table].append((done.chunk, done.units))
+    if done.contenders is not None:
+        found.contenders[done.table].append((done.chunk, done.contenders))
 
 
 def settle_all(context: Path, found: Collected, executor: Executor, progress: Progress) -> None:
@@ -150,6 +158,22 @@ def count_all_units(
             tell(1)
 
 
+def find_all_newest(
+    context: Path, found: Collected, executor: Executor, progress: Progress
+) -> None:
+    """Find the latest record of each unit among those that stay, once keys are settled."""
+    tasks = [
+        NewestTask(context, table, bucket, held, tuple(found.drops[table]))
+        for table, spills in found.contenders.items()
+        for bucket in range(load_context(context).job.buckets)
+        if (held := pieces(spills, [str(bucket)]))
+    ]
+    with progress.stage("find latest", len(tasks), "buckets") as tell:
+        for task, newest in executor.run(find_newest, tasks):
+            found.newest[task.table].append((task.bucket, newest))
+            tell(1)
+
+
 def left_out_records(found: Collected) -> pl.DataFrame:
     """Children that are left out with their parents: ``chunk`` and ``__row`` (UInt32)."""
     none = pl.DataFrame(schema={"__chunk": pl.UInt32, "__row": pl.UInt32})
@@ -203,6 +227,7 @@ def _finish_task(
         data=group.data,
         issues=pieces(found.issues[group.table], group.labels),
         drops=tuple(found.drops[group.table]),
+        newest=pieces(found.newest[group.table], group.labels),
         window=group.window,
         stars=found.stars.get(group.number),
         marginals=marginals.get(group.table),

@@ -88,7 +88,8 @@ def _release_is_made(program: Path, at: Path, key: Path) -> None:
     listed = ("--suppressions", "extract/suppressions.csv")
     for policy in ("address-level", "deidentified"):
         run(program, "build", "--source", "extract", *listed, "--policy", policy,
-            "--release", policy, "--jobs", "1", cwd=at, EPC_RELEASE_KEY_FILE=key)  # fmt: skip
+            "--release", policy, "--jobs", "1", cwd=at, EPC_RELEASE_KEY_FILE=key,
+            EPC_RELEASE_CELL_KEY_FILE=key.with_name("epc-release-cell.key"))  # fmt: skip
         told = run(program, "verify", at / "releases" / policy, "--deep", cwd=at)
         assert "every row was read" in told
 

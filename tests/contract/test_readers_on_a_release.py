@@ -39,6 +39,7 @@ TABLE = "domestic-certificates"
 CHILD = "domestic-recommendations"
 PLACE = "local_authority"
 KEY = base64.b64encode(hashlib.sha256(b"a key for tests only").digest()).decode()
+CELL_KEY = base64.b64encode(hashlib.sha256(b"a key for tables only").digest()).decode()
 
 
 @pytest.fixture(scope="module", params=["address-level", "deidentified"])
@@ -57,6 +58,7 @@ def public(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     )
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("EPC_RELEASE_KEY", KEY)
+        patch.setenv("EPC_RELEASE_CELL_KEY", CELL_KEY)
         settings = Settings(
             sources=(str(home / "extract"),),
             suppressions=home / "extract" / "suppressions.csv",
@@ -260,6 +262,8 @@ def _text(value: object) -> str:
         return ""
     if isinstance(value, float):
         return repr(value).removesuffix(".0")
+    if isinstance(value, bool):
+        return str(value).lower()
     return value.strftime("%Y-%m-%d %H:%M:%S") if isinstance(value, datetime) else str(value)
 
 

@@ -6,11 +6,14 @@ import base64
 import csv
 import hashlib
 import random
+import re
+import shutil
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
+from epc_release.anonymise.policy import POLICIES
 from epc_release.release import pipeline
 from epc_release.release.config import Settings
 from epc_release.release.progress import Silent
@@ -19,6 +22,7 @@ from epc_release.release.synth import synthesise
 from epc_release.schemas.load import load_register
 
 ROWS = 3_000
+CELL_KEY = base64.b64encode(hashlib.sha256(b"a key for tables only").digest()).decode()
 KEY = base64.b64encode(hashlib.sha256(b"a key for tests only").digest()).decode()
 
 Extract = Callable[..., Path]
@@ -29,6 +33,7 @@ Build = Callable[..., BuildReport]
 def key(monkeypatch: pytest.MonkeyPatch) -> None:
     """The secret of pseudonyms, as a release manager would set it."""
     monkeypatch.setenv("EPC_RELEASE_KEY", KEY)
+    monkeypatch.setenv("EPC_RELEASE_CELL_KEY", CELL_KEY)
 
 
 @pytest.fixture(scope="session")
@@ -76,6 +81,18 @@ def build(tmp_path: Path) -> Build:
         return pipeline.build(made, Silent())
 
     return make
+
+
+@pytest.fixture
+def unsuppressed(tmp_path: Path) -> Path:
+    """The de-identified policy without key sets, and beside it what it uses."""
+    folder = tmp_path / "unsuppressed"
+    shutil.copytree(POLICIES / "epc", folder)
+    path = folder / "deidentified.toml"
+    head, *sections = re.split(r"(?m)^(?=\[\[)", path.read_text(encoding="utf-8"))
+    kept = [section for section in sections if not section.startswith("[[risk]]")]
+    path.write_text(head + "".join(kept), encoding="utf-8")
+    return path
 
 
 @pytest.fixture(scope="session")

@@ -135,6 +135,11 @@ class Oracle:
                     found[name] = one
         return found
 
+    def flag(self, table: str) -> Mapping[str, Any] | None:
+        """The policy's flag for the latest record of each unit of a table."""
+        flags = self.document.get("latest", [])
+        return next((flag for flag in flags if table in flag["tables"]), None)
+
     def published(self, table: str) -> list[str]:
         return [n for n in self.fields(table) if self.rules[table, n]["rule"] != "drop"]
 
@@ -276,7 +281,9 @@ class Oracle:
         whens = " ".join(f"WHEN ({sql}) IS NOT TRUE THEN '{rule}'" for rule, _, sql in applied)
         missing = " OR ".join(f"{name} IS NULL" for name in required)
         units = [e["unit"] for e in self.document.get("risk", []) if table in e["tables"]]
-        read = ", ".join(dict.fromkeys((*self.published(table), *screened, *units)))
+        flag = self.flag(table)
+        beside = (flag["unit"], *flag["by"]) if flag else ()
+        read = ", ".join(dict.fromkeys((*self.published(table), *screened, *units, *beside)))
         bare = "lower(regexp_replace(certificate_number, '[-\\s]', '', 'g'))"
         self.db.execute(
             f"""CREATE OR REPLACE TABLE "{table}/all" AS WITH decided AS (
@@ -343,6 +350,21 @@ class Oracle:
                 whens = " ".join(f"WHEN {quoted(k)} THEN {quoted(v)}" for k, v in own.items())
                 return f"CASE lower(trim({name})) {whens} END"
         raise AssertionError(rule["rule"])
+
+    def latest(self, table: str) -> None:
+        """``latest``: by key, whether the certificate may be, and must be, its property's latest.
+
+        It may be where none of the property's is later, it must be where no other is as late. Those
+        count that suppression drops afterwards.
+        """
+        self.db.execute(
+            f"""CREATE OR REPLACE TABLE latest AS WITH ordered AS (
+                SELECT certificate_number, uprn, rank() OVER (PARTITION BY uprn ORDER BY
+                    lodgement_date DESC NULLS LAST, lodgement_datetime DESC NULLS LAST) AS place
+                FROM "{table}/all" WHERE fate IN ('published', 'suppressed')
+            ) SELECT *, place = 1 AS may, may AND 1 = count(*) FILTER (may) OVER
+                (PARTITION BY uprn) AS must FROM ordered WHERE uprn IS NOT NULL"""
+        )
 
     def known(self, rule: Mapping[str, Any], kind: Mapping[str, Any]) -> list[Any]:
         if "values" in rule:
@@ -531,6 +553,8 @@ def test_a_release_is_what_sql_says(
             for table, account in kept["tables"].items():
                 assert account == oracle.ledger(table), (policy, table)
                 assert _differences(oracle, release, table) == {}, (policy, table)
+                if (flag := oracle.flag(table)) is not None:
+                    _check_latest(oracle, release, table, flag["column"])
 
 
 def test_one_table_alone_is_enough(
@@ -568,6 +592,28 @@ def _differences(oracle: Oracle, release: Path, table: str) -> dict[str, int]:
         pair = [f"SELECT {key}, {name} FROM {side}" for side in ("ours", "theirs")]
         found[name] = _count(db, " EXCEPT ALL ".join(pair))
     return {name: count for name, count in found.items() if count}
+
+
+def _check_latest(oracle: Oracle, release: Path, table: str, column: str) -> None:
+    """At most one certificate of each property is its latest: what no other is later than."""
+    oracle.latest(table)
+    files = quoted(release / "parquet" / table / "*" / "*.parquet")
+    oracle.db.execute(
+        f"""CREATE OR REPLACE TABLE flags AS SELECT ours.{column} AS flag, latest.*
+        FROM read_parquet({files}, hive_partitioning=false) AS ours
+        LEFT JOIN (SELECT *, pseudonym(certificate_number) AS shown FROM latest) AS latest
+        ON ours.certificate_number = latest.shown"""
+    )
+    wrong = (
+        "(flag IS NULL) <> (uprn IS NULL)",
+        "flag AND NOT may",
+        "NOT flag AND must",
+    )
+    for each in wrong:
+        assert _count(oracle.db, f"SELECT * FROM flags WHERE {each}") == 0, (table, each)
+    several = "SELECT uprn FROM flags WHERE flag GROUP BY uprn HAVING count(*) > 1"
+    assert _count(oracle.db, several) == 0, table
+    assert _count(oracle.db, "SELECT * FROM flags WHERE flag") > 0, table
 
 
 def _count(db: Any, query: str) -> int:

@@ -74,8 +74,8 @@ def test_what_cannot_be_explored(
 ) -> None:
     source = str(extract() / "non-domestic-certificates.csv")
     for args, code in (
-        (("--key-set", "no-such"), "E193"),
-        (("--key-set", "neighbour"), "E190"),
+        (("--key-set", "no-such"), "E198"),
+        (("--key-set", "neighbour"), "E195"),
     ):
         assert main(["policy", "explore", "deidentified", "--source", source, *args]) == 2
         assert code in capsys.readouterr().err

@@ -19,12 +19,14 @@ if TYPE_CHECKING:
     from tests.integration.conftest import Place
 
 KEY = base64.b64encode(hashlib.sha256(b"a key for tests only").digest()).decode()
+CELL_KEY = base64.b64encode(hashlib.sha256(b"a key for tables only").digest()).decode()
 BUCKET = "open-data"
 
 
 @pytest.fixture(autouse=True)
 def key(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("EPC_RELEASE_KEY", KEY)
+    monkeypatch.setenv("EPC_RELEASE_CELL_KEY", CELL_KEY)
 
 
 @pytest.fixture(scope="session")

@@ -27,7 +27,8 @@ def build(config: Path | None, json_output: bool, **flags: object) -> None:
 
     The release appears in OUT/RELEASE when it is complete, and not before. Policies with
     pseudonyms need a key: EPC_RELEASE_KEY (base64 of at least 32 bytes) or EPC_RELEASE_KEY_FILE
-    (a file of mode 0600; epc-release init makes one).
+    (a file of mode 0600; epc-release init makes one). Policies with protected tables need another
+    in EPC_RELEASE_CELL_KEY or EPC_RELEASE_CELL_KEY_FILE, which may never change.
 
     \b
     Examples:

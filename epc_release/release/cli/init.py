@@ -1,4 +1,4 @@
-"""``init``: a folder to start from, with settings, a policy to change and a key."""
+"""``init``: a folder to start from, with settings, a policy to change and keys."""
 
 from __future__ import annotations
 
@@ -14,18 +14,20 @@ from epc_release.errors import ReleaseError
 from epc_release.release.cli.output import result
 
 KEY_FILE = "epc-release.key"
+CELL_KEY_FILE = "epc-release-cell.key"
 KEY_BYTES = 32
-_IGNORED = f"{KEY_FILE}\nepc-release-state/\nreleases/\n"
+PACKAGED = ("code list", "p-table")  # come with the program
+_IGNORED = f"{KEY_FILE}\n{CELL_KEY_FILE}\nepc-release-state/\nreleases/\n"
 
 
 @click.command(
-    short_help="A commented release.toml, a policy and a key to start from.",
+    short_help="A commented release.toml, a policy and keys to start from.",
     epilog="Next: epc-release synth extract, then epc-release plan --source extract",
 )
 @click.argument("folder", metavar="[DIR]", default=".", type=click.Path(path_type=Path))
 @click.option("--register", default="epc", show_default=True, help="Which register this is.")
 def init(folder: Path, register: str) -> None:
-    """Write release.toml, policy.toml with all that it uses and a new key (mode 0600) into DIR.
+    """Write release.toml, policy.toml with all that it uses and new keys (mode 0600) into DIR.
 
     Nothing is overwritten.
 
@@ -37,8 +39,11 @@ def init(folder: Path, register: str) -> None:
         write_new(path, content, mode)
         result(f"{path}")
     result(
-        f"\nTo use the key: export EPC_RELEASE_KEY_FILE={(folder / KEY_FILE).absolute()}\n"
-        "Keep it: with another key the same certificate gets another pseudonym."
+        "\nTo use the keys:\n"
+        f"  export EPC_RELEASE_KEY_FILE={(folder / KEY_FILE).absolute()}\n"
+        f"  export EPC_RELEASE_CELL_KEY_FILE={(folder / CELL_KEY_FILE).absolute()}\n"
+        "Keep them: with another key the same certificate gets another pseudonym, and the key of\n"
+        "protected tables may never change."
     )
 
 
@@ -56,12 +61,13 @@ def planned(folder: Path, register: str) -> list[tuple[Path, str, int]]:
     )
     copies = [(source, "policy.toml"), (source.parent / "tests" / source.name, "tests/policy.toml")]
     used = load_policy(default, known).used
-    copies += [(source.parent / u.name, u.name) for u in used if u.kind != "code list"]
+    copies += [(source.parent / u.name, u.name) for u in used if u.kind not in PACKAGED]
     found = [
         (folder / "release.toml", settings, 0o644),
         *((folder / to, each.read_text("utf-8"), 0o644) for each, to in copies if each.is_file()),
         (folder / ".gitignore", _IGNORED, 0o644),
         (folder / KEY_FILE, new_key() + "\n", 0o600),
+        (folder / CELL_KEY_FILE, new_key() + "\n", 0o600),
     ]
     for path, _, _ in found:
         if path.exists():

@@ -250,7 +250,7 @@ def explore(
     chosen = [each for each in loaded.risk if not key_sets or each.id in key_sets]
     missing = sorted(set(key_sets) - {each.id for each in chosen})
     if missing or (not chosen and vocabulary is None):
-        raise ReleaseError("E193", policy=policy_name, what=", ".join(missing) or "at all")
+        raise ReleaseError("E198", policy=policy_name, what=", ".join(missing) or "at all")
     found = []
     for table in dict.fromkeys(each.table for each in chosen):
         own = [each for each in chosen if each.table == table]

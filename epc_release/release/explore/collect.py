@@ -22,13 +22,13 @@ def collect(
 ) -> pl.DataFrame:
     """The published key and sensitive columns of these key sets of one table, and ``UNIT``.
 
-    One row per record that screening lets stay. Raises E190 where the sources have no such table.
+    One row per record that screening lets stay. Raises E195 where the sources have no such table.
     """
     table = register.table(key_sets[0].table)
     inventory = discover(sources, register)
     parts = inventory.of(table.name)
     if not parts:
-        raise ReleaseError("E190", table=table.name)
+        raise ReleaseError("E195", table=table.name)
     cutoff = inventory.control.snapshot_time if inventory.control else datetime.now(UTC)
     context = ScreenContext(cutoff, register.timezone)
     told = list(dict.fromkeys(name for each in key_sets for name in each.columns))

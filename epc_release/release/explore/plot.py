@@ -14,13 +14,13 @@ def plot(points: Sequence[Point], key_set: KeySet, path: Path) -> None:
     """Write the plot; the same points give the same bytes.
 
     Each point is a combination of levels, the larger the more classes it tells apart; those within
-    the ceilings have a thick rim. Raises E191 where matplotlib is not installed.
+    the ceilings have a thick rim. Raises E196 where matplotlib is not installed.
     """
     try:
         import matplotlib as mpl
         from matplotlib.figure import Figure
     except ImportError:
-        raise ReleaseError("E191") from None
+        raise ReleaseError("E196") from None
     most = max(point.classes for point in points)
     with mpl.rc_context({"svg.hashsalt": key_set.id, "svg.fonttype": "none"}):
         figure = Figure(figsize=(8, 5), layout="constrained")

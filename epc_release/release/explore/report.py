@@ -52,7 +52,7 @@ def explore(
 ) -> Explored:
     """Every combination of levels on a sample of whole partitions, the best of them exactly.
 
-    Raises E192 where there are too many combinations.
+    Raises E197 where there are too many combinations.
     """
     table = register.table(key_set.table)
     fixed = paths(table, policy.tables)
@@ -60,7 +60,7 @@ def explore(
         key: ladder(policy.tables[table.name][key].rule, fixed=key in fixed) for key in key_set.keys
     }
     if size(ladders) > MOST_POINTS:
-        raise ReleaseError("E192", id=key_set.id, count=size(ladders), most=MOST_POINTS)
+        raise ReleaseError("E197", id=key_set.id, count=size(ladders), most=MOST_POINTS)
     part = some_partitions(frame, published_partition(table, policy.tables), share)
     points = tuple(climb(part, key_set, ladders))
     chosen = dict.fromkeys((points[0].heights, *(p.heights for p in frontier(points, key_set))))

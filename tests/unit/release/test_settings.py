@@ -92,7 +92,10 @@ def test_a_secret_in_the_file_is_refused(tmp_path: Path, line: str) -> None:
 
 
 def test_the_keys_of_the_environment_are_left_to_who_needs_them() -> None:
-    names = ("EPC_RELEASE_KEY", "EPC_RELEASE_KEY_FILE", "EPC_RELEASE_CELL_KEY", "EPC_RELEASE_DEBUG")
+    names = (
+        *("EPC_RELEASE_KEY", "EPC_RELEASE_KEY_FILE", "EPC_RELEASE_DEBUG"),
+        *("EPC_RELEASE_CELL_KEY", "EPC_RELEASE_CELL_KEY_FILE"),
+    )
     assert load({}, dict.fromkeys(names, "x")) == Settings()
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from epc_release.anonymise.cellkeys import cell_keyring
 from epc_release.anonymise.keys import Keyring
 from epc_release.release.cli import init, main
 from epc_release.release.config import Settings, load
@@ -51,9 +52,15 @@ def test_the_key_is_private_random_and_good_enough(tmp_path: Path) -> None:
     Keyring.from_environment({"EPC_RELEASE_KEY_FILE": str(file)})
     assert init.KEY_FILE in (tmp_path / ".gitignore").read_text(encoding="utf-8")
     assert init.new_key() != init.new_key()
+    cell = tmp_path / init.CELL_KEY_FILE
+    assert os.name == "nt" or cell.stat().st_mode & 0o777 == 0o600
+    both = {"EPC_RELEASE_KEY_FILE": str(file), "EPC_RELEASE_CELL_KEY_FILE": str(cell)}
+    assert cell_keyring(both).key_id != Keyring.from_environment(both).key_id
 
 
-@pytest.mark.parametrize("name", ["release.toml", "policy.toml", ".gitignore", init.KEY_FILE])
+@pytest.mark.parametrize(
+    "name", ["release.toml", "policy.toml", ".gitignore", init.KEY_FILE, init.CELL_KEY_FILE]
+)
 def test_nothing_is_overwritten_and_nothing_half_written(
     tmp_path: Path, name: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
