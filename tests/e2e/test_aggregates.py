@@ -19,6 +19,7 @@ from typing import Any
 import duckdb
 import polars as pl
 import pytest
+from duckdb.func import SPECIAL
 
 from epc_release.errors import ReleaseError
 from epc_release.manifests.verify import verify
@@ -209,7 +210,7 @@ def test_tables_are_what_sql_says(
     said = {each["name"]: each["epcRelease"] for each in descriptor["resources"]}
     with duckdb.connect() as db:
         db.create_function("pseudonym", pseudonyms(os.environ["EPC_RELEASE_KEY"]))
-        db.create_function("masked", masked, null_handling="special")
+        db.create_function("masked", masked, null_handling=SPECIAL)
         oracle = Oracle(source, dialect, "deidentified", db)
         oracle.run()
         for told in tomllib.loads(used.read_text("utf-8"))["aggregates"]:
