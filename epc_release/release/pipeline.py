@@ -25,6 +25,8 @@ from epc_release.release.gates.baseline import read_baseline
 from epc_release.release.gates.evaluate import Judged, evaluate, settle_breaches
 from epc_release.release.gates.history import first_seen
 from epc_release.release.gates.previous import Baseline
+from epc_release.release.leaks.gather import gather
+from epc_release.release.leaks.scan import scan_fast
 from epc_release.release.ledger import check_any, check_empty
 from epc_release.release.prepare import Prepared, prepare
 from epc_release.release.progress import Progress
@@ -57,6 +59,7 @@ def build(settings: Settings, progress: Progress) -> BuildReport:
         executor = open_executor(settings.executor, settings.jobs)
         try:
             facts, judged = _make(prepared, baseline, work, executor, progress)
+            scan_fast(work / "release", work / "kept" / "private", executor, progress).check()
         finally:
             executor.close()
         verify(work / "release").check()
@@ -94,6 +97,7 @@ def _make(
     facts = release_facts(prepared, tables, archives, judged.told)
     describe(facts, context.job.release)
     _gather(path, found, work / "kept" / "quarantine")
+    gather(prepared, work, work / "kept" / "private")
     return facts, judged
 
 

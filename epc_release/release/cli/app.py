@@ -15,6 +15,7 @@ from epc_release.release.cli import (
     explain,
     failure,
     init,
+    leaks,
     publish,
     synth,
     verify,
@@ -22,7 +23,7 @@ from epc_release.release.cli import (
 
 SECTIONS: dict[str, tuple[click.Command, ...]] = {
     "Before": (init.init, synth.synth, build.plan, dialect.dialect, check.check),
-    "Build": (build.build, verify.verify),
+    "Build": (build.build, verify.verify, leaks.leaks),
     "Publish": (publish.publish,),
     "Readers": (explain.explain,),
 }
