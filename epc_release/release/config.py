@@ -24,7 +24,12 @@ DEFAULT_MEMORY = 1536 * 1024**2
 DEFAULT_ARCHIVES = ("partition", "year", "all")
 PREFIX = "EPC_RELEASE_"
 # Read by the parts that need them, and by nothing else.
-SECRETS = frozenset({"EPC_RELEASE_KEY", "EPC_RELEASE_KEY_FILE", "EPC_RELEASE_CELL_KEY"})
+SECRETS = frozenset(
+    {
+        *("EPC_RELEASE_KEY", "EPC_RELEASE_KEY_FILE", "EPC_RELEASE_KEY_SECRET"),
+        "EPC_RELEASE_CELL_KEY",
+    }
+)
 DEBUG = "EPC_RELEASE_DEBUG"
 _SECRET_NAME = re.compile(r"(^|_)(key|keys|secret|password|passphrase|token|credentials?)$|^aws_")
 

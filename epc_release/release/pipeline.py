@@ -21,6 +21,7 @@ from epc_release.manifests.verify import verify
 from epc_release.release import keep, quarantine
 from epc_release.release.approvals import check_approval
 from epc_release.release.assemble import release_facts, table_facts, write_archives
+from epc_release.release.collisions import check_collisions
 from epc_release.release.config import Settings
 from epc_release.release.context import Job, load_context, save_job
 from epc_release.release.execute import Executor, open_executor
@@ -30,6 +31,7 @@ from epc_release.release.gates.history import first_seen
 from epc_release.release.gates.previous import Baseline
 from epc_release.release.groups import Group, make_groups
 from epc_release.release.ledger import check_any, check_empty
+from epc_release.release.log import LOGGER
 from epc_release.release.prepare import Prepared, prepare
 from epc_release.release.progress import Progress
 from epc_release.release.protection import protect_all
@@ -70,6 +72,8 @@ def build(settings: Settings, progress: Progress) -> BuildReport:
     check_approval(prepared.policy, settings.state, settings.approval == "required")
     baseline = _baseline(prepared)
     sticky = read_sticky(prepared)
+    if sticky.rekeyed:
+        LOGGER.warning("another key makes the pseudonyms", extra={"since": sticky.rekeyed})
     with workspace(settings) as work:
         executor = open_executor(settings.executor, settings.jobs)
         try:
@@ -81,7 +85,9 @@ def build(settings: Settings, progress: Progress) -> BuildReport:
         keep.stage(prepared, facts, judged, made.notes, work / "kept")
         new = install(work / "release", settings.out, prepared.release)
         keep.remember(prepared, facts, judged, work / "kept")
-    return BuildReport(facts, settings.out / prepared.release, new, settings.state, judged)
+    return BuildReport(
+        facts, settings.out / prepared.release, new, settings.state, judged, sticky.rekeyed
+    )
 
 
 def _make(
@@ -100,6 +106,7 @@ def _make(
         found = route_all(path, _chunks(prepared, work, digests), executor, tell)
     if prepared.settings.limit is None:
         check_control(prepared.inventory, digests, _rows_by_part(found))
+    check_collisions(found.pseudonyms, context.job.buckets, executor, progress)
     settle_all(path, found, executor, progress)
     with _kept(prepared, path, found, drops=True):
         _refuse_nothing(prepared, found)
@@ -117,7 +124,7 @@ def _make(
     describe(facts, context.job.release)
     _gather(path, found, work / "kept" / "quarantine")
     kept = keep_taken(prepared.register, sticky, taken, work / "kept")
-    notes = {"key_id": key_id(prepared), "suppressed": kept, "sticky": sticky.told()}
+    notes = {"key_id": context.job.key_id, "suppressed": kept, "sticky": sticky.told()}
     return Made(facts, judged, notes)
 
 
@@ -140,6 +147,7 @@ def _start(prepared: Prepared, work: Path) -> Path:
             buckets=prepared.buckets,
             compression_level=prepared.settings.compression_level,
             partial=prepared.settings.limit is not None,
+            key_id=key_id(prepared),
         )
     )
 

@@ -8,7 +8,7 @@ the policy's rules exclude; then a key or required value that does not parse or 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import polars as pl
@@ -16,6 +16,7 @@ import pyarrow as pa
 
 from epc_release.manifests.layout import year_label
 from epc_release.release import quarantine
+from epc_release.release.collisions import Kinds, spill_pseudonyms
 from epc_release.release.conform.cells import Conformed, conform
 from epc_release.release.conform.codes import CODES
 from epc_release.release.conform.rows import order_issues
@@ -64,7 +65,8 @@ class Routed:
 
     ``data`` is labelled by partition (a parent) or by bucket (a child), ``issues`` likewise;
     ``prints`` are by bucket the fingerprints of a parent's keys, or those of the children that are
-    refused unless their parent is left out; ``units`` are fingerprints of a parent's units.
+    refused unless their parent is left out; ``units`` are fingerprints of a parent's units,
+    ``pseudonyms`` those of identifiers and what they became.
     ``rejected`` does not count such children.
     """
 
@@ -78,6 +80,7 @@ class Routed:
     issues: Spill
     prints: Spill
     units: Spill | None = None
+    pseudonyms: Kinds = field(default_factory=dict)
 
 
 def route(task: RouteTask) -> Routed:
@@ -122,6 +125,7 @@ def route(task: RouteTask) -> Routed:
         issues=found,
         prints=prints,
         units=spill_units(context, task.chunk.number, plan, bound.kept, published),
+        pseudonyms=spill_pseudonyms(context, task.chunk.number, plan, staying, published),
     )
 
 

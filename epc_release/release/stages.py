@@ -42,6 +42,9 @@ class Collected:
     drops: dict[str, list[Path]] = field(default_factory=lambda: defaultdict(list))
     left_out: list[Path] = field(default_factory=list)
     units: dict[str, list[tuple[int, Spill]]] = field(default_factory=lambda: defaultdict(list))
+    pseudonyms: dict[str, list[tuple[int, Spill]]] = field(
+        default_factory=lambda: defaultdict(list)
+    )
     crowded: dict[str, Counter[str | None]] = field(default_factory=lambda: defaultdict(Counter))
     stars: dict[int, Path] = field(default_factory=dict)  # by group
     chunks: list[tuple[int, str, int]] = field(default_factory=list)  # number, part, records
@@ -76,6 +79,8 @@ def _collect(found: Collected, done: Routed) -> None:
     found.prints[done.table].append((done.chunk, done.prints))
     if done.units is not None:
         found.units[done.table].append((done.chunk, done.units))
+    for kind, spill in done.pseudonyms.items():
+        found.pseudonyms[kind].append((done.chunk, spill))
 
 
 def settle_all(context: Path, found: Collected, executor: Executor, progress: Progress) -> None:

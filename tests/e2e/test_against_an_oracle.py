@@ -28,6 +28,7 @@ from typing import Any
 
 import duckdb
 import pytest
+from duckdb.func import SPECIAL
 
 import epc_release
 from epc_release.release.report import BuildReport
@@ -522,7 +523,7 @@ def test_a_release_is_what_sql_says(
     settings: dict[str, Any] = {"cutoff": cutoff, "suppressions_as_of": cutoff}
     with duckdb.connect() as db:
         db.create_function("pseudonym", pseudonyms(os.environ["EPC_RELEASE_KEY"]))
-        db.create_function("masked", masked, null_handling="special")
+        db.create_function("masked", masked, null_handling=SPECIAL)
         for policy in ("address-level", "deidentified"):
             release = build(source, policy=policy, release=policy, **settings).path
             oracle = Oracle(source, dialect, policy, db)
