@@ -325,6 +325,8 @@ class Oracle:
                 return f"pseudonym({name})"
             case "mask_text":
                 return f"masked({name}, {quoted(' '.join(rule['vocabularies']))})"
+            case "generalise" if "hierarchy" in rule:
+                return self.merged(rule, name)
             case "generalise":
                 return f"strftime({name}, '%Y')"
             case "keep_matching":
@@ -344,6 +346,15 @@ class Oracle:
                 whens = " ".join(f"WHEN {quoted(k)} THEN {quoted(v)}" for k, v in own.items())
                 return f"CASE lower(trim({name})) {whens} END"
         raise AssertionError(rule["rule"])
+
+    def merged(self, rule: Mapping[str, Any], name: str) -> str:
+        path = PACKAGE / "anonymise" / "policies" / "epc" / rule["hierarchy"]
+        with path.open(encoding="utf-8", newline="") as file:
+            rows = list(csv.reader(file))[1:]
+        told = {value.lower(): value for value in self.known(rule, {})}
+        told |= {value.lower(): merged for value, merged in rows}
+        whens = " ".join(f"WHEN {quoted(k)} THEN {quoted(v)}" for k, v in told.items())
+        return f"CASE lower(trim({name})) {whens} END"
 
     def known(self, rule: Mapping[str, Any], kind: Mapping[str, Any]) -> list[Any]:
         if "values" in rule:
