@@ -1,4 +1,4 @@
-"""Hierarchies of generalisation as files: CSV, one column a level, finest first.
+"""Hierarchies of generalisation: CSV files, one column a level, finest first, and code lists.
 
 Every value of a level belongs to exactly one value of the next (it is nested), and no value is its
 own ancestor; both are checked when the file is loaded.
@@ -17,6 +17,7 @@ from typing import NoReturn
 
 from epc_release.anonymise.used import Used
 from epc_release.errors import ReleaseError
+from epc_release.schemas.register import CodeList
 
 
 @dataclass(frozen=True)
@@ -24,13 +25,15 @@ class Hierarchy:
     """What each value of the finest level becomes at level ``to``; ``name`` is for messages.
 
     ``above`` are the levels over ``to``, and what each of its values becomes there.
+    Where ``folded``, values are compared without regard to case and outer blanks.
     """
 
     name: str
     to: str
     coarser: Mapping[str, str]
-    used: Used
+    used: tuple[Used, ...]
     above: tuple[tuple[str, Mapping[str, str]], ...] = ()
+    folded: bool = False
 
 
 def load_hierarchy(path: Path, name: str, levels: Sequence[str], to: str, given: str) -> Hierarchy:
@@ -59,7 +62,30 @@ def load_hierarchy(path: Path, name: str, levels: Sequence[str], to: str, given:
         for at, level in enumerate(used)
         if at > height
     )
-    return Hierarchy(name, to, coarser, file, above)
+    return Hierarchy(name, to, coarser, (file,), above)
+
+
+def of_codelist(codes: CodeList, to: str) -> Hierarchy:
+    """Codes and English names of a code list to one of its attributes; raises KeyError where it has
+    no such attribute."""
+    coarser: dict[str, str] = {}
+    for code, about in codes.attributes.items():
+        if to in about:
+            coarser |= {code: about[to], codes.names[code]: about[to]}
+    if not coarser:
+        raise KeyError(to)
+    return Hierarchy(codes.name, to, coarser, (_codes(codes),), folded=True)
+
+
+def over_codelist(merged: Hierarchy, codes: CodeList) -> Hierarchy:
+    """A hierarchy that names only what changes: all else of a code list stays as it is."""
+    same = {value: value for value in (*codes.names, *codes.names.values())}
+    used = (*merged.used, _codes(codes))
+    return Hierarchy(merged.name, merged.to, {**same, **merged.coarser}, used, folded=True)
+
+
+def _codes(codes: CodeList) -> Used:
+    return Used("code list", codes.name, codes.sha256)
 
 
 def _rows(path: Path, name: str) -> Iterator[tuple[int, list[str]]]:

@@ -1,8 +1,9 @@
 """The secret key of pseudonyms: where it comes from, what is refused, what may be told of it.
 
-A key is base64 of at least 32 random bytes, in ``EPC_RELEASE_KEY`` or in a private file (mode 0600)
-named by ``EPC_RELEASE_KEY_FILE``. It is never printed, logged or pickled: tasks take it from their
-own environment. Only ``key_id`` is ever published.
+A key is base64 of at least 32 random bytes, in ``EPC_RELEASE_KEY``, in a private file (mode 0600)
+named by ``EPC_RELEASE_KEY_FILE``, or in the secret store under the name ``EPC_RELEASE_KEY_SECRET``.
+It is never printed, logged or pickled: tasks take it from their own environment. Only ``key_id`` is
+ever published.
 """
 
 from __future__ import annotations
@@ -13,19 +14,30 @@ import hashlib
 import hmac
 import os
 import stat
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import pairwise
+from math import log2
 from pathlib import Path
 from typing import NoReturn
 
+from epc_release.anonymise.secretstore import fetch
 from epc_release.errors import ReleaseError
 
 KEY_VARIABLE, FILE_VARIABLE = "EPC_RELEASE_KEY", "EPC_RELEASE_KEY_FILE"
+SECRET_VARIABLE = "EPC_RELEASE_KEY_SECRET"  # noqa: S105  (the name of a variable)
 MINIMUM_BYTES = 32
 # 32 random bytes have 30 distinct values on average; fewer than 16 never happens by chance.
 MINIMUM_DISTINCT = 16
 # Below this length, bytes that are all printable are a pass phrase and not a random key.
 TEXT_BYTES = 64
+# Shannon entropy of the bytes' frequencies, in bits: of 32 random ones 4.9, never below 4.
+MINIMUM_ENTROPY = 3.5
+# Of 43 random base64 characters 40 % are small letters, of 64 random hex digits 62 % are decimal:
+# shares that never happen by chance.
+WORDS_SHARE, NUMBERS_SHARE = 0.8, 0.9
+# sha256 of keys that stand in documentation, where everybody reads them.
+PUBLISHED = frozenset({"3edb743f8adfac662fe17be10522260fe01e4622bf20d6975cb0ed69409a71c2"})
 
 
 class Keyring:
@@ -42,16 +54,21 @@ class Keyring:
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Keyring:
-        """The key of this process's environment. Raises E160 to E163."""
-        given = os.environ if environment is None else environment
-        text, file = given.get(KEY_VARIABLE, ""), given.get(FILE_VARIABLE, "")
-        if text and file:
-            raise ReleaseError("E163")
-        if text:
-            return cls(_decode(text, KEY_VARIABLE), KEY_VARIABLE)
-        if file:
-            return cls(_decode(_read_private(Path(file)), file), file)
-        raise ReleaseError("E160")
+        """The key of this process's environment. Raises E160 to E165."""
+        environ = os.environ if environment is None else environment
+        names = (KEY_VARIABLE, FILE_VARIABLE, SECRET_VARIABLE)
+        given = {name: environ[name] for name in names if environ.get(name)}
+        if not given:
+            raise ReleaseError("E160")
+        if len(given) > 1:
+            raise ReleaseError("E163", names=" and ".join(given))
+        ((name, value),) = given.items()
+        if name == KEY_VARIABLE:
+            return cls(_decode(value, name), name)
+        if name == FILE_VARIABLE:
+            return cls(_decode(_read_private(Path(value)), value), value)
+        found = fetch(value)
+        return cls(found if isinstance(found, bytes) else _decode(found, value), value)
 
     @property
     def key_id(self) -> str:
@@ -92,6 +109,8 @@ class Keyring:
 
 def _decode(text: str, place: str) -> bytes:
     compact = "".join(text.split())
+    if problem := _words(compact):
+        raise ReleaseError("E161", place=place, problem=problem)
     standard = compact.replace("-", "+").replace("_", "/")
     try:
         return base64.b64decode(standard + "=" * (-len(standard) % 4), validate=True)
@@ -116,6 +135,14 @@ def _read_private(path: Path) -> str:
         raise ReleaseError("E161", place=path, problem="it is not base64") from None
 
 
+def _words(text: str) -> str | None:
+    """Why a text is a pass phrase that happens to be base64, or None."""
+    limits = {str.islower: WORDS_SHARE, str.isupper: WORDS_SHARE, str.isdigit: NUMBERS_SHARE}
+    if any(sum(map(kind, text)) >= limit * len(text) for kind, limit in limits.items()):
+        return "it reads like words or numbers, not like random bytes"
+    return None
+
+
 def _weakness(secret: bytes) -> str | None:
     """Why a key is guessable, or None; says nothing of its content."""
     if len(secret) < MINIMUM_BYTES:
@@ -123,6 +150,11 @@ def _weakness(secret: bytes) -> str | None:
     steps = {(after - before) % 256 for before, after in pairwise(secret)}
     if min(len(set(secret)), len(steps)) < MINIMUM_DISTINCT:
         return "its bytes repeat or follow a pattern, so it is not random"
+    shares = [count / len(secret) for count in Counter(secret).values()]
+    if -sum(share * log2(share) for share in shares) < MINIMUM_ENTROPY:
+        return "a few of its bytes make up most of it, so it is not random"
+    if hashlib.sha256(secret).hexdigest() in PUBLISHED:
+        return "it is the example of the documentation, which everybody knows"
     if any(secret[:period] * (len(secret) // period) == secret for period in _periods(secret)):
         return "it repeats itself, so it is not random"
     if len(secret) < TEXT_BYTES and all(32 <= byte < 127 for byte in secret):

@@ -25,7 +25,7 @@ DEFAULT_ARCHIVES = ("partition", "year", "all")
 PREFIX = "EPC_RELEASE_"
 # Read by the parts that need them, and by nothing else.
 SECRETS = frozenset(
-    f"EPC_RELEASE_{name}" for name in ("KEY", "KEY_FILE", "CELL_KEY", "CELL_KEY_FILE")
+    f"EPC_RELEASE_{name}" for name in ("KEY", "KEY_FILE", "KEY_SECRET", "CELL_KEY", "CELL_KEY_FILE")
 )
 DEBUG = "EPC_RELEASE_DEBUG"
 _SECRET_NAME = re.compile(r"(^|_)(key|keys|secret|password|passphrase|token|credentials?)$|^aws_")

@@ -25,6 +25,7 @@ from epc_release.anonymise.policy import Policy
 from epc_release.anonymise.screen import Bound, ScreenContext, bind
 from epc_release.anonymise.sites import read_sites
 from epc_release.anonymise.told import published_partition, published_year
+from epc_release.errors import ReleaseError
 from epc_release.release.cells import CellPlan
 from epc_release.release.saved import load, save
 from epc_release.schemas.register import HeaderMatch, Register, Table, TableDialect
@@ -45,6 +46,7 @@ class Job:
     buckets: int
     compression_level: int
     partial: bool  # not all records of the parents are read
+    key_id: str | None = None  # of the key of the pseudonyms
 
     @property
     def local_cutoff(self) -> datetime:
@@ -149,7 +151,13 @@ class Context:
 
     @cached_property
     def keyring(self) -> Keyring | None:
-        return Keyring.from_environment() if self.job.policy.needs_key else None
+        """The key, from this process's own environment. Raises E167 where it is not the build's."""
+        if not self.job.policy.needs_key:
+            return None
+        keyring = Keyring.from_environment()
+        if self.job.key_id not in (None, keyring.key_id):
+            raise ReleaseError("E167", found=keyring.key_id, begun=self.job.key_id)
+        return keyring
 
     @cached_property
     def cell_keyring(self) -> Keyring | None:

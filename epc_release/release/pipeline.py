@@ -22,6 +22,7 @@ from epc_release.release import keep, quarantine
 from epc_release.release.aggregates import make_aggregates
 from epc_release.release.approvals import check_approval
 from epc_release.release.assemble import release_facts, table_facts, write_archives
+from epc_release.release.collisions import check_collisions
 from epc_release.release.config import Settings
 from epc_release.release.context import Job, load_context, save_job
 from epc_release.release.execute import Executor, open_executor
@@ -33,6 +34,7 @@ from epc_release.release.groups import Group, make_groups
 from epc_release.release.leaks.gather import gather
 from epc_release.release.leaks.scan import scan_fast
 from epc_release.release.ledger import check_any, check_empty
+from epc_release.release.log import LOGGER
 from epc_release.release.prepare import Prepared, prepare
 from epc_release.release.progress import Progress
 from epc_release.release.protection import Taken, protect_all
@@ -75,6 +77,8 @@ def build(settings: Settings, progress: Progress) -> BuildReport:
     keep.check_cell_key(prepared)
     baseline = _baseline(prepared)
     sticky = read_sticky(prepared)
+    if sticky.rekeyed:
+        LOGGER.warning("another key makes the pseudonyms", extra={"since": sticky.rekeyed})
     with workspace(settings) as work:
         executor = open_executor(settings.executor, settings.jobs)
         try:
@@ -87,7 +91,9 @@ def build(settings: Settings, progress: Progress) -> BuildReport:
         keep.stage(prepared, facts, judged, made.notes, work / "kept")
         new = install(work / "release", settings.out, prepared.release)
         keep.remember(prepared, facts, judged, work / "kept")
-    return BuildReport(facts, settings.out / prepared.release, new, settings.state, judged)
+    return BuildReport(
+        facts, settings.out / prepared.release, new, settings.state, judged, sticky.rekeyed
+    )
 
 
 def _make(
@@ -106,6 +112,7 @@ def _make(
         found = route_all(path, _chunks(prepared, work, digests), executor, tell)
     if prepared.settings.limit is None:
         check_control(prepared.inventory, digests, _rows_by_part(found))
+    check_collisions(found.pseudonyms, context.job.buckets, executor, progress)
     settle_all(path, found, executor, progress)
     find_all_newest(path, found, executor, progress)
     with _kept(prepared, path, found, drops=True):
@@ -126,7 +133,7 @@ def _make(
     _gather(path, found, work / "kept" / "quarantine")
     gather(prepared, work, work / "kept" / "private")
     kept = keep_taken(prepared.register, sticky, taken, work / "kept")
-    notes = {"key_id": key_id(prepared), "suppressed": kept, "sticky": sticky.told()}
+    notes = {"key_id": context.job.key_id, "suppressed": kept, "sticky": sticky.told()}
     return Made(facts, judged, notes)
 
 
@@ -149,6 +156,7 @@ def _start(prepared: Prepared, work: Path) -> Path:
             buckets=prepared.buckets,
             compression_level=prepared.settings.compression_level,
             partial=prepared.settings.limit is not None,
+            key_id=key_id(prepared),
         )
     )
 

@@ -62,13 +62,17 @@ def _protection(facts: ReleaseFacts) -> list[str]:
 
 @dataclass(frozen=True)
 class BuildReport:
-    """A finished build; ``new`` is False where the same release stood there already."""
+    """A finished build; ``new`` is False where the same release stood there already.
+
+    ``rekeyed`` is the release before it where its pseudonyms were made with another key.
+    """
 
     facts: ReleaseFacts
     path: Path
     new: bool
     state: Path
     judged: Judged = field(default_factory=Judged)
+    rekeyed: str | None = None
 
     @property
     def release(self) -> str:
@@ -112,6 +116,7 @@ class BuildReport:
             f"Compared with release {self.judged.previous}."
             if self.judged.previous
             else "There was no previous release to compare with.",
+            *self._rekeyed(),
             *(f"Accepted: {table} {code}" for table, code in self.judged.told),
             f"{missing:,} cells could not be read and are published missing.",
             f"{len(files):,} data files, {_size(sum(file.bytes for file in files))}.",
@@ -119,6 +124,11 @@ class BuildReport:
             f"Private: {self.state / facts.release} (ledger, audit, report, quarantine)",
         ]
         return "\n".join(lines)
+
+    def _rekeyed(self) -> list[str]:
+        if self.rekeyed is None:
+            return []
+        return [f"The key is not that of release {self.rekeyed}: every pseudonym is another one."]
 
 
 @dataclass(frozen=True)

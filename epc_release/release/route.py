@@ -9,7 +9,7 @@ the policy's rules exclude; then a key or required value that does not parse or 
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import polars as pl
@@ -17,6 +17,7 @@ import pyarrow as pa
 
 from epc_release.manifests.layout import year_label
 from epc_release.release import quarantine
+from epc_release.release.collisions import Kinds, spill_pseudonyms
 from epc_release.release.conform.cells import Conformed, conform
 from epc_release.release.conform.codes import CODES
 from epc_release.release.conform.rows import order_issues
@@ -67,9 +68,9 @@ class Routed:
 
     ``data`` is labelled by partition (a parent) or by bucket (a child), ``issues`` likewise;
     ``prints`` are by bucket the fingerprints of a parent's keys, or those of the children that are
-    refused unless their parent is left out; ``units`` are fingerprints of a parent's units.
-    ``contenders`` is what tells the latest record of each unit, by bucket. ``rejected`` does not
-    count such children.
+    refused unless their parent is left out; ``units`` are fingerprints of a parent's units,
+    ``pseudonyms`` those of identifiers and what they became. ``contenders`` is what tells the
+    latest record of each unit, by bucket. ``rejected`` does not count such children.
     """
 
     chunk: int
@@ -83,6 +84,7 @@ class Routed:
     prints: Spill
     units: Spill | None = None
     contenders: Spill | None = None
+    pseudonyms: Kinds = field(default_factory=dict)
 
 
 def route(task: RouteTask) -> Routed:
@@ -136,6 +138,7 @@ def route(task: RouteTask) -> Routed:
         contenders=spill_contenders(
             context, task.chunk.number, plan, _with_keys(staying, keyed), published
         ),
+        pseudonyms=spill_pseudonyms(context, task.chunk.number, plan, staying, published),
     )
 
 

@@ -48,6 +48,9 @@ class Collected:
         default_factory=lambda: defaultdict(list)
     )
     newest: dict[str, list[tuple[int, Spill]]] = field(default_factory=lambda: defaultdict(list))
+    pseudonyms: dict[str, list[tuple[int, Spill]]] = field(
+        default_factory=lambda: defaultdict(list)
+    )
     crowded: dict[str, Counter[str | None]] = field(default_factory=lambda: defaultdict(Counter))
     stars: dict[int, Path] = field(default_factory=dict)  # by group
     chunks: list[tuple[int, str, int]] = field(default_factory=list)  # number, part, records
@@ -84,6 +87,8 @@ def _collect(found: Collected, done: Routed) -> None:
         found.units[done.table].append((done.chunk, done.units))
     if done.contenders is not None:
         found.contenders[done.table].append((done.chunk, done.contenders))
+    for kind, spill in done.pseudonyms.items():
+        found.pseudonyms[kind].append((done.chunk, spill))
 
 
 def settle_all(context: Path, found: Collected, executor: Executor, progress: Progress) -> None:

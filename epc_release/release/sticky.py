@@ -40,6 +40,11 @@ class Sticky:
     comparable: bool = True
     files: Mapping[str, Path] | None = None
 
+    @property
+    def rekeyed(self) -> str | None:
+        """The release before this one, where its pseudonyms were made with another key."""
+        return None if self.comparable else self.release
+
     def told(self) -> dict[str, Any]:
         """For the private report."""
         return {"release": self.release, "comparable": self.comparable}
@@ -51,11 +56,13 @@ def read_sticky(prepared: Prepared) -> Sticky:
     Raises E413 where the state no longer has it.
     """
     before = _newest_before(prepared)
-    if before is None or not before.get("suppressed"):
-        return Sticky(None if before is None else str(before["release"]))
-    release = str(before["release"])
-    if before.get("key_id") != key_id(prepared):
+    if before is None:
+        return Sticky()
+    release, now = str(before["release"]), key_id(prepared)
+    if before.get("key_id", now) != now:
         return Sticky(release, comparable=False)
+    if not before.get("suppressed"):
+        return Sticky(release)
     files = {
         table: prepared.settings.state / release / FOLDER / f"{table}.parquet"
         for table in before["suppressed"]

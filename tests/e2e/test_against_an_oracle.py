@@ -333,7 +333,7 @@ class Oracle:
             case "mask_text":
                 return f"masked({name}, {quoted(' '.join(rule['vocabularies']))})"
             case "generalise":
-                return f"strftime({name}, '%Y')"
+                return self.merged(rule, name) if "hierarchy" in rule else f"strftime({name}, '%Y')"
             case "keep_matching":
                 fits = f"regexp_full_match({name}, {quoted(rule['pattern'])})"
                 return f"CASE WHEN {fits} THEN {name} END"
@@ -344,13 +344,16 @@ class Oracle:
                 near = f"round(round({coded} / {rule['to']}::DOUBLE) * {rule['to']}, 1) + 0.0"
                 return f"CASE WHEN {name} IS NOT NULL THEN {near} END::{TYPES[kind['type']]}"
             case "keep_known":
-                known = self.known(rule, kind)
-                if kind["type"] == "integer":
-                    return f"CASE WHEN {name} IN ({listed(known)}) THEN {name} END"
-                own = {str(value).strip().lower(): value for value in reversed(known)}
-                whens = " ".join(f"WHEN {quoted(k)} THEN {quoted(v)}" for k, v in own.items())
-                return f"CASE lower(trim({name})) {whens} END"
+                return self.known_only(rule, kind, name)
         raise AssertionError(rule["rule"])
+
+    def known_only(self, rule: Mapping[str, Any], kind: Mapping[str, Any], name: str) -> str:
+        known = self.known(rule, kind)
+        if kind["type"] == "integer":
+            return f"CASE WHEN {name} IN ({listed(known)}) THEN {name} END"
+        own = {str(value).strip().lower(): value for value in reversed(known)}
+        whens = " ".join(f"WHEN {quoted(k)} THEN {quoted(v)}" for k, v in own.items())
+        return f"CASE lower(trim({name})) {whens} END"
 
     def latest(self, table: str) -> None:
         """``latest``: by key, whether the certificate may be, and must be, its property's latest.
@@ -366,6 +369,15 @@ class Oracle:
             ) SELECT *, place = 1 AS may, may AND 1 = count(*) FILTER (may) OVER
                 (PARTITION BY uprn) AS must FROM ordered WHERE uprn IS NOT NULL"""
         )
+
+    def merged(self, rule: Mapping[str, Any], name: str) -> str:
+        path = PACKAGE / "anonymise" / "policies" / "epc" / rule["hierarchy"]
+        with path.open(encoding="utf-8", newline="") as file:
+            rows = list(csv.reader(file))[1:]
+        told = {value.lower(): value for value in self.known(rule, {})}
+        told |= {value.lower(): merged for value, merged in rows}
+        whens = " ".join(f"WHEN {quoted(k)} THEN {quoted(v)}" for k, v in told.items())
+        return f"CASE lower(trim({name})) {whens} END"
 
     def known(self, rule: Mapping[str, Any], kind: Mapping[str, Any]) -> list[Any]:
         if "values" in rule:

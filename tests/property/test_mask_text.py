@@ -80,7 +80,7 @@ def test_every_phrase_is_told_by_its_canonical_words(data: st.DataObject, name: 
     number = data.draw(st.sampled_from(phrase.slot.texts)) if phrase.slot else ""
     plain = phrase.text.replace(NUMBER, number)
     text = data.draw(st.sampled_from([plain, plain.upper(), plain.lower(), f"  {plain} "]))
-    if key(text) != key(phrase.text.replace(NUMBER, number)):
+    if key(text) != key(plain):
         return  # a letter that has no lower case of its own
     (told,) = rule.apply(pl.Series([text], dtype=pl.String)).to_list()
     assert told == phrase.canonical.replace(NUMBER, number)

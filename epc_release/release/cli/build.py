@@ -26,9 +26,10 @@ def build(config: Path | None, json_output: bool, **flags: object) -> None:
     """Make a release: read the extract, screen, anonymise, validate, write and describe it.
 
     The release appears in OUT/RELEASE when it is complete, and not before. Policies with
-    pseudonyms need a key: EPC_RELEASE_KEY (base64 of at least 32 bytes) or EPC_RELEASE_KEY_FILE
-    (a file of mode 0600; epc-release init makes one). Policies with protected tables need another
-    in EPC_RELEASE_CELL_KEY or EPC_RELEASE_CELL_KEY_FILE, which may never change.
+    pseudonyms need a key: EPC_RELEASE_KEY (base64 of at least 32 bytes), EPC_RELEASE_KEY_FILE (a
+    file of mode 0600; epc-release init makes one) or EPC_RELEASE_KEY_SECRET (the name of a secret
+    in AWS Secrets Manager). Policies with protected tables need another in EPC_RELEASE_CELL_KEY or
+    EPC_RELEASE_CELL_KEY_FILE, which may never change.
 
     \b
     Examples:

@@ -180,6 +180,6 @@ def test_examples_come_from_the_schema_and_are_what_the_rules_make() -> None:
     told = {c.column: (c.given, c.told) for c in shown.tables[0].columns}
     assert told["lodgement_date"] == ("2019-05-17", "2019")
     assert told["total_floor_area"][1] == "80 to under 90"
-    assert told["local_authority"][0] == "E06000001"
+    assert told["local_authority"] == ("E06000052", "E41000052")
     assert told["tenure"][0] == told["tenure"][1]
     assert told["address1"] == (None, None)

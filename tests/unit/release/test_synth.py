@@ -323,7 +323,12 @@ def test_canaries_are_in_the_files_where_they_are_said_to_be(extract: SynthRepor
         frame = read(extract, str(table))
         for (column,), values in group.group_by("column"):
             wanted = values["value"].unique()
-            assert wanted.is_in(frame[str(column)].implode()).all(), (table, column)
+            cells = frame[str(column)].drop_nulls().unique()
+            if any(text.startswith("Canary") for text in wanted) and any("@" in t for t in wanted):
+                texts = "\n".join(cells)  # parts of a text of which a policy masks some
+                assert all(text in texts for text in wanted), (table, column)
+            else:
+                assert wanted.is_in(cells.implode()).all(), (table, column)
             assert (wanted.str.len_chars() >= 8).all()
 
 
