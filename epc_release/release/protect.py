@@ -178,7 +178,7 @@ def _vanished(plan: TablePlan, rows: pl.DataFrame, done: Suppressed) -> pl.DataF
             }
         ).drop_nulls("value")
         kept = cells.group_by(*STARRED).agg(pl.col("kept").any())
-        found.append(kept.filter(~pl.col("kept")).select(STARRED))
+        found.append(kept.filter(~pl.col("kept")).select(*STARRED))
     return pl.concat(found)
 
 

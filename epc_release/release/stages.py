@@ -191,6 +191,8 @@ def keep_drops(context: Path, found: Collected) -> None:
     folder = load_context(context).folder("quarantine")
     codes = pl.Series(REJECTED, dtype=pl.String)
     for table, paths in found.drops.items():
+        if not paths:
+            continue
         rows = concat([read_range(path) for path in paths])
         rows = rows.filter(pl.col("__decision") >= FIRST_REJECTED)
         rows = rows.with_columns(__code=codes.gather(rows["__decision"] - FIRST_REJECTED))

@@ -157,7 +157,7 @@ def note_starred(context: Context, name: str, cells: pl.DataFrame) -> None:
     column; a record that was dropped gives its published key. ``name`` is the task's own.
     """
     if len(cells):
-        write_ipc(context.folder(FOLDER) / f"{name}.starred", cells.select(STARRED).to_arrow())
+        write_ipc(context.folder(FOLDER) / f"{name}.starred", cells.select(*STARRED).to_arrow())
 
 
 def _digests(kind: str, name: str, texts: pl.Series) -> Iterator[tuple[str, Words]]:
