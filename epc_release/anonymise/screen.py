@@ -42,12 +42,14 @@ DTYPES: dict[str, pl.DataType] = {
 
 @dataclass(frozen=True)
 class ScreenContext:
-    """What rules compare with besides the record: ``cutoff`` is aware, ``opted_out`` holds
-    canonical keys (String), ``sites`` the secret list where one was given."""
+    """What rules compare with besides the record: ``cutoff`` is aware, ``opted_out`` and ``listed``
+    (all that have an event) hold canonical keys (String, sorted), ``sites`` the secret list where
+    one was given."""
 
     cutoff: datetime
     timezone: str
     opted_out: pl.Series = field(default_factory=lambda: pl.Series("key", [], dtype=pl.String))
+    listed: pl.Series = field(default_factory=lambda: pl.Series("key", [], dtype=pl.String))
     sites: Sites | None = None
 
     @property
@@ -102,6 +104,15 @@ class Bound:
             verdict = pl.when(matched).then(pl.lit(number, pl.UInt8)).otherwise(verdict)
         found = frame.select(verdict.alias("excluded")).to_series()
         return found if self.rules else found.new_from_index(0, frame.height)
+
+    def listed(self, frame: pl.DataFrame, context: ScreenContext) -> pl.Series:
+        """Positions in ``context.listed`` (UInt32, distinct) of the keys that records have."""
+        rules = (rule for rule in self.rules if rule.kind == "suppression_list")
+        column = next((rule.roles["key"] for rule in rules if "key" in rule.roles), None)
+        if column is None or context.listed.is_empty():
+            return pl.Series([], dtype=pl.UInt32)
+        keys = frame.select(key=canonical_key(pl.col(column)))
+        return context.listed.to_frame().with_row_index().join(keys, on="key", how="semi")["index"]
 
     def publish(self, frame: pl.DataFrame, keyring: Keyring | None) -> pl.DataFrame:
         """The published records: columns, order and types of the derived schema, rows as given.

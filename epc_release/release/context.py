@@ -30,7 +30,8 @@ from epc_release.schemas.table import TableSchema
 
 @dataclass(frozen=True)
 class Job:
-    """The fixed part of a build; ``opted_out`` is a file of keys, one row each (``key``)."""
+    """The fixed part of a build; ``opted_out`` and ``listed`` (all that have an event) are files
+    of keys, one row each (``key``)."""
 
     work: Path
     release: Path  # the folder in which the release is made
@@ -42,6 +43,7 @@ class Job:
     buckets: int
     compression_level: int
     partial: bool  # not all records of the parents are read
+    listed: Path | None = None
 
 
 class TablePlan:
@@ -143,15 +145,18 @@ class Context:
 
     @cached_property
     def screening(self) -> ScreenContext:
-        keys = pl.Series("key", [], dtype=pl.String)
-        if self.job.opted_out is not None:
-            keys = pl.read_parquet(self.job.opted_out)["key"]
         return ScreenContext(
             cutoff=self.job.cutoff,
             timezone=self.job.register.timezone,
-            opted_out=keys,
+            opted_out=_keys(self.job.opted_out),
+            listed=_keys(self.job.listed),
             sites=read_sites(self.job.sites) if self.job.sites else None,
         )
+
+
+def _keys(path: Path | None) -> pl.Series:
+    none = pl.Series("key", [], dtype=pl.String)
+    return none if path is None else pl.read_parquet(path)["key"]
 
 
 def bind_header(

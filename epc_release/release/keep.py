@@ -1,8 +1,8 @@
 """State: what is remembered of a release in private, and the log of what was done.
 
 ``<state>/<release>/ledger.json`` and ``audit.json`` (exact), ``report.json``,
-``quarantine/<table>.parquet``, ``suppressed/<table>.parquet`` (:mod:`sticky`); of a build that a
-gate stopped, ``stopped/quarantine/<table>.parquet`` alone;
+``quarantine/<table>.parquet``, ``suppressed/<table>.parquet`` (:mod:`sticky`), ``events.parquet``
+(:mod:`optouts`); of a build that a gate stopped, ``stopped/quarantine/<table>.parquet`` alone;
 ``<state>/operations.jsonl`` gets one line per build. Files are 0600, folders 0700.
 """
 

@@ -22,6 +22,7 @@ from epc_release.release import keep, quarantine
 from epc_release.release.assemble import release_facts, table_facts, write_archives
 from epc_release.release.config import Settings
 from epc_release.release.context import Job, load_context, save_job
+from epc_release.release.earlier import newest_before
 from epc_release.release.execute import Executor, open_executor
 from epc_release.release.gates.baseline import read_baseline
 from epc_release.release.gates.evaluate import Judged, evaluate, settle_breaches
@@ -29,6 +30,7 @@ from epc_release.release.gates.history import first_seen
 from epc_release.release.gates.previous import Baseline
 from epc_release.release.groups import Group, make_groups
 from epc_release.release.ledger import check_any, check_empty
+from epc_release.release.optouts import ListHistory, compare_lists, keep_events, with_unknown
 from epc_release.release.prepare import Prepared, prepare
 from epc_release.release.progress import Progress
 from epc_release.release.protection import protect_all
@@ -46,6 +48,14 @@ from epc_release.release.stages import (
 )
 from epc_release.release.sticky import Sticky, keep_taken, key_id, read_sticky
 from epc_release.release.workspace import install, workspace
+
+
+@dataclass(frozen=True)
+class Line:
+    """What the release before this one in its line means for it."""
+
+    sticky: Sticky
+    history: ListHistory | None
 
 
 @dataclass(frozen=True)
@@ -67,11 +77,11 @@ def build(settings: Settings, progress: Progress) -> BuildReport:
     prepared = prepare(settings)
     keep.check_line(prepared)
     baseline = _baseline(prepared)
-    sticky = read_sticky(prepared)
+    line = _line(prepared)
     with workspace(settings) as work:
         executor = open_executor(settings.executor, settings.jobs)
         try:
-            made = _make(prepared, baseline, sticky, work, executor, progress)
+            made = _make(prepared, baseline, line, work, executor, progress)
         finally:
             executor.close()
         facts, judged = made.facts, made.judged
@@ -85,7 +95,7 @@ def build(settings: Settings, progress: Progress) -> BuildReport:
 def _make(
     prepared: Prepared,
     baseline: Baseline | None,
-    sticky: Sticky,
+    line: Line,
     work: Path,
     executor: Executor,
     progress: Progress,
@@ -102,7 +112,7 @@ def _make(
     with _kept(prepared, path, found, drops=True):
         _refuse_nothing(prepared, found)
         groups = _groups(prepared, found, executor)
-        taken = protect_all(path, found, groups, sticky.files or {}, executor, progress)
+        taken = protect_all(path, found, groups, line.sticky.files or {}, executor, progress)
         _refuse_nothing(prepared, found)
     count_all_units(path, found, executor, progress)
     marginals = {name: each.marginals for name, each in taken.items() if context.plan(name).risk}
@@ -114,18 +124,25 @@ def _make(
     facts = release_facts(prepared, tables, archives, judged.told)
     describe(facts, context.job.release)
     _gather(path, found, work / "kept" / "quarantine")
-    kept = keep_taken(prepared.register, sticky, taken, work / "kept")
-    notes = {"key_id": key_id(prepared), "suppressed": kept, "sticky": sticky.told()}
+    history = with_unknown(line.history, prepared, found.listed)
+    notes = {
+        "key_id": key_id(prepared),
+        "suppressed": keep_taken(prepared.register, line.sticky, taken, work / "kept"),
+        "sticky": line.sticky.told(),
+        "list_history": None if history is None else history.told(),
+    }
+    keep_events(prepared, work / "kept")
     return Made(facts, judged, notes)
 
 
 def _start(prepared: Prepared, work: Path) -> Path:
     """Save what every task knows."""
     (work / "release").mkdir(mode=0o755)
-    opted_out = None
+    opted_out = listed = None
     if prepared.suppressions is not None:
-        opted_out = work / "opted-out.parquet"
+        opted_out, listed = work / "opted-out.parquet", work / "listed.parquet"
         prepared.suppressions.opted_out.to_frame("key").write_parquet(opted_out)
+        prepared.suppressions.listed.to_frame("key").write_parquet(listed)
     return save_job(
         Job(
             work=work,
@@ -134,6 +151,7 @@ def _start(prepared: Prepared, work: Path) -> Path:
             policy=prepared.policy,
             cutoff=prepared.cutoff,
             opted_out=opted_out,
+            listed=listed,
             sites=prepared.settings.sites,
             buckets=prepared.buckets,
             compression_level=prepared.settings.compression_level,
@@ -177,6 +195,12 @@ def _baseline(prepared: Prepared) -> Baseline | None:
         return None
     line = (prepared.register.name, prepared.policy.name)
     return read_baseline(settings.previous, settings.to, *line)
+
+
+def _line(prepared: Prepared) -> Line:
+    """Raises E413 and E414."""
+    before = newest_before(prepared)
+    return Line(read_sticky(prepared, before), compare_lists(prepared, before))
 
 
 def _gates(prepared: Prepared, baseline: Baseline | None, tables: tuple[TableFacts, ...]) -> Judged:

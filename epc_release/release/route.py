@@ -65,7 +65,8 @@ class Routed:
     ``data`` is labelled by partition (a parent) or by bucket (a child), ``issues`` likewise;
     ``prints`` are by bucket the fingerprints of a parent's keys, or those of the children that are
     refused unless their parent is left out; ``units`` are fingerprints of a parent's units.
-    ``rejected`` does not count such children.
+    ``rejected`` does not count such children. ``listed`` are positions of keys of the suppression
+    list that records have, whatever becomes of them.
     """
 
     chunk: int
@@ -78,6 +79,7 @@ class Routed:
     issues: Spill
     prints: Spill
     units: Spill | None = None
+    listed: tuple[int, ...] = ()
 
 
 def route(task: RouteTask) -> Routed:
@@ -122,6 +124,7 @@ def route(task: RouteTask) -> Routed:
         issues=found,
         prints=prints,
         units=spill_units(context, task.chunk.number, plan, bound.kept, published),
+        listed=tuple(bound.listed(cells.frame, context.screening)),
     )
 
 

@@ -32,7 +32,8 @@ from epc_release.release.units import UnitTask, count_units
 class Collected:
     """What the tasks so far have left: files by table, and the accounts.
 
-    ``crowded`` counts the published records of units beyond their limit, by partition.
+    ``crowded`` counts the published records of units beyond their limit, by partition; ``listed``
+    are positions of certificates of the suppression list that the extract has.
     """
 
     accounts: dict[str, Account] = field(default_factory=lambda: defaultdict(Account))
@@ -43,6 +44,7 @@ class Collected:
     left_out: list[Path] = field(default_factory=list)
     units: dict[str, list[tuple[int, Spill]]] = field(default_factory=lambda: defaultdict(list))
     crowded: dict[str, Counter[str | None]] = field(default_factory=lambda: defaultdict(Counter))
+    listed: set[int] = field(default_factory=set)
     stars: dict[int, Path] = field(default_factory=dict)  # by group
     chunks: list[tuple[int, str, int]] = field(default_factory=list)  # number, part, records
 
@@ -74,6 +76,7 @@ def _collect(found: Collected, done: Routed) -> None:
     found.data[done.table].append((done.chunk, done.data))
     found.issues[done.table].append((done.chunk, done.issues))
     found.prints[done.table].append((done.chunk, done.prints))
+    found.listed.update(done.listed)
     if done.units is not None:
         found.units[done.table].append((done.chunk, done.units))
 
