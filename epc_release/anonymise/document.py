@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 
 from epc_release.errors import ReleaseError
 
-PARTS = ("records", "fields", "risk")  # the arrays of a policy
+PARTS = ("records", "fields", "risk", "release")  # of a policy: arrays and tables
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,13 @@ class Document:
             Section(self, array, value, self._header_line(array, index))
             for index, value in enumerate(values)
         )
+
+    def section(self, table: str) -> Section:
+        """The settings of ``[table]``, empty where it is not there. Raises E141."""
+        values = self.values.get(table, {})
+        if not isinstance(values, dict):
+            self.wrong(self.line_of(table), f"{table} must be written as [{table}]")
+        return Section(self, table, values, self.line_of(f"[{table}]"))
 
     def top(self) -> Section:
         """The settings that stand above all tables."""

@@ -17,6 +17,7 @@ from typing import NoReturn
 from epc_release.anonymise.document import Document, Section, read_document
 from epc_release.anonymise.keysets import KeySet, Told, read_key_sets
 from epc_release.anonymise.recordrules import RecordRule, read_record_rules
+from epc_release.anonymise.releaserules import ReleaseRules, read_release_rules
 from epc_release.anonymise.rules import RULES, Reading, Rule
 from epc_release.anonymise.rules.base import MisfitError
 from epc_release.anonymise.rules.generalise import Generalise
@@ -52,6 +53,7 @@ class Policy:
     tables: Rules
     risk: tuple[KeySet, ...]
     sha256: str
+    release: ReleaseRules = ReleaseRules()  # noqa: RUF009  (frozen)
 
     @property
     def needs_key(self) -> bool:
@@ -98,6 +100,7 @@ def load_policy(name_or_path: str | Path, register: Register) -> Policy:
         tables=tables,
         risk=read_key_sets(document, register, _told(register, tables)),
         sha256=_hash(document, tables),
+        release=read_release_rules(document.section("release")),
     )
     if policy.access == "open" and personal and not policy.approved_by:
         top.wrong("access", "open access to personal data needs approved_by: who approved it")

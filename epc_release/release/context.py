@@ -27,6 +27,8 @@ from epc_release.release.saved import load, save
 from epc_release.schemas.register import HeaderMatch, Register, Table, TableDialect
 from epc_release.schemas.table import TableSchema
 
+MAX_BUCKETS = 256
+
 
 @dataclass(frozen=True)
 class Job:
@@ -70,6 +72,7 @@ class TablePlan:
         self.risk: tuple[KeySet, ...] = tuple(
             each for each in job.policy.risk if each.table == table.name
         )
+        self.stars = tuple(dict.fromkeys(name for each in self.risk for name in each.star))
         self.unit: str | None = next((each.unit for each in self.risk if each.unit), None)
         self.follows = table.parent is not None and any(
             each.table == table.parent for each in job.policy.risk

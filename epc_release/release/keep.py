@@ -2,7 +2,8 @@
 
 ``<state>/<release>/ledger.json`` and ``audit.json`` (exact), ``report.json``,
 ``quarantine/<table>.parquet``, ``suppressed/<table>.parquet`` (:mod:`sticky`), ``events.parquet``
-(:mod:`optouts`); of a build that a gate stopped, ``stopped/quarantine/<table>.parquet`` alone;
+(:mod:`optouts`), ``prints/<table>/<bucket>.parquet`` (:mod:`differ`); of a build that a gate
+stopped, ``stopped/quarantine/<table>.parquet`` alone;
 ``<state>/operations.jsonl`` gets one line per build. Files are 0600, folders 0700.
 """
 
@@ -53,7 +54,8 @@ def stage(
     installed. ``notes`` are what only the report tells."""
     staged.mkdir(mode=0o700, exist_ok=True)
     write_private(staged / "ledger.json", exact_ledger(facts))
-    write_private(staged / "audit.json", audit(facts))
+    differences = {"differences": notes["differences"]}
+    write_private(staged / "audit.json", {**audit(facts), **differences})
     told = {**report(prepared, facts), **_gates(prepared, judged), **notes}
     write_private(staged / REPORT, {**told, "codes": remembered(facts.tables)})
 

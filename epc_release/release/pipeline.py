@@ -22,6 +22,13 @@ from epc_release.release import keep, quarantine
 from epc_release.release.assemble import release_facts, table_facts, write_archives
 from epc_release.release.config import Settings
 from epc_release.release.context import Job, load_context, save_job
+from epc_release.release.differences import (
+    EarlierPrints,
+    differ_all,
+    judge,
+    kept_prints,
+    read_prints,
+)
 from epc_release.release.earlier import newest_before
 from epc_release.release.execute import Executor, open_executor
 from epc_release.release.gates.baseline import read_baseline
@@ -56,6 +63,7 @@ class Line:
 
     sticky: Sticky
     history: ListHistory | None
+    prints: EarlierPrints | None
 
 
 @dataclass(frozen=True)
@@ -114,6 +122,8 @@ def _make(
         groups = _groups(prepared, found, executor)
         taken = protect_all(path, found, groups, line.sticky.files or {}, executor, progress)
         _refuse_nothing(prepared, found)
+        other = differ_all(path, found, taken, line.prints, work / "kept", executor, progress)
+        differences = judge(prepared, line.prints, other)
     count_all_units(path, found, executor, progress)
     marginals = {name: each.marginals for name, each in taken.items() if context.plan(name).risk}
     finished = finish_all(path, found, groups, marginals, executor, progress)
@@ -130,6 +140,8 @@ def _make(
         "suppressed": keep_taken(prepared.register, line.sticky, taken, work / "kept"),
         "sticky": line.sticky.told(),
         "list_history": None if history is None else history.told(),
+        "differences": differences,
+        "prints": kept_prints(prepared, work / "kept"),
     }
     keep_events(prepared, work / "kept")
     return Made(facts, judged, notes)
@@ -138,6 +150,7 @@ def _make(
 def _start(prepared: Prepared, work: Path) -> Path:
     """Save what every task knows."""
     (work / "release").mkdir(mode=0o755)
+    (work / "kept").mkdir(mode=0o700)
     opted_out = listed = None
     if prepared.suppressions is not None:
         opted_out, listed = work / "opted-out.parquet", work / "listed.parquet"
@@ -200,7 +213,11 @@ def _baseline(prepared: Prepared) -> Baseline | None:
 def _line(prepared: Prepared) -> Line:
     """Raises E413 and E414."""
     before = newest_before(prepared)
-    return Line(read_sticky(prepared, before), compare_lists(prepared, before))
+    return Line(
+        read_sticky(prepared, before),
+        compare_lists(prepared, before),
+        read_prints(prepared, before),
+    )
 
 
 def _gates(prepared: Prepared, baseline: Baseline | None, tables: tuple[TableFacts, ...]) -> Judged:

@@ -8,6 +8,7 @@ the policy's rules exclude; then a key or required value that does not parse or 
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,7 +38,7 @@ from epc_release.release.records import (
     rejected,
     tally,
 )
-from epc_release.release.settle import DIGEST, KEY, NO_PARTITION
+from epc_release.release.settle import DIGEST, KEY, NO_PARTITION, SHOWN
 from epc_release.release.source import (
     Chunk,
     RawTable,
@@ -107,7 +108,7 @@ def route(task: RouteTask) -> Routed:
         published.select("__row"), on="__row", how="semi"
     )
     _set_aside(context, task.chunk, raw, cells, decisions)
-    keyed = _keys(cells, plan, decisions, context.job.buckets)
+    keyed = _keys(cells, plan, decisions, bound.kept, published, context.job.buckets)
     data, found, prints = _spill(context, task.chunk, plan, published, issues, keyed)
     settled = decisions.filter(~_waits(plan, cells, decisions))
     _, excluded, refused = tally(settled, bound.reasons)
@@ -206,14 +207,26 @@ def _published_issues(cells: Conformed, plan: TablePlan, kept: frozenset[str]) -
     return pl.concat([cells.issues.filter(pl.col("__column").is_in(told)), ordered])
 
 
-def _keys(cells: Conformed, plan: TablePlan, decisions: pl.Series, buckets: int) -> pl.DataFrame:
-    """Fingerprints per record: of its key, of the whole conformed record and of its problems.
+def _keys(
+    cells: Conformed,
+    plan: TablePlan,
+    decisions: pl.Series,
+    kept: Collection[str],
+    published: pl.DataFrame,
+    buckets: int,
+) -> pl.DataFrame:
+    """Fingerprints per record: of its key, of the whole conformed record, of what is ``published``
+    of it (missing where nothing is) and of its problems.
 
     A record whose key is unreadable has none: it is rejected and cannot be anyone's copy or parent.
+    Columns that are ``kept`` as they are, are digested once.
     """
     frame = cells.frame
     key = key_digest(frame, plan.table.key)
-    whole = row_digest(frame)
+    same = _digest(frame, [name for name in frame.columns if name in kept])
+    whole = _both(same, _digest(frame, [name for name in frame.columns if name not in kept]))
+    made_anew = _digest(published, [name for name in plan.published if name not in kept])
+    shown = _both(same.filter(decisions == STAYS), made_anew)["h1"]
     errors = cells.errors.group_by("__row").agg(
         (pl.col("__column").cast(pl.UInt64) * 64 + pl.col("__code") + 1)
         .pow(2)
@@ -229,7 +242,7 @@ def _keys(cells: Conformed, plan: TablePlan, decisions: pl.Series, buckets: int)
             DIGEST[0]: whole["h1"],
             DIGEST[1]: whole["h2"],
         }
-    )
+    ).join(published.select("__row", shown.alias(SHOWN)), on="__row", how="left")
     if plan.table.parent and plan.schema.primary_key:
         own = key_digest(frame, plan.schema.primary_key)
         made = made.with_columns(own["h1"].alias("__own1"), own["h2"].alias("__own2"))
@@ -243,6 +256,15 @@ def _keys(cells: Conformed, plan: TablePlan, decisions: pl.Series, buckets: int)
             __bucket=(pl.col(KEY[0]) % buckets).cast(pl.String),
         )
     )
+
+
+def _digest(frame: pl.DataFrame, names: Sequence[str]) -> pl.DataFrame:
+    return row_digest(frame.select(names) if names else pl.DataFrame(height=len(frame)))
+
+
+def _both(one: pl.DataFrame, other: pl.DataFrame) -> pl.DataFrame:
+    """Digests of rows from those of two parts of their columns."""
+    return row_digest(pl.concat([one, other.select(pl.all().name.suffix("_"))], how="horizontal"))
 
 
 def _spill(

@@ -33,7 +33,8 @@ class Collected:
     """What the tasks so far have left: files by table, and the accounts.
 
     ``crowded`` counts the published records of units beyond their limit, by partition; ``listed``
-    are positions of certificates of the suppression list that the extract has.
+    are positions of certificates of the suppression list that the extract has. ``remembered`` are
+    by table and bucket the fingerprints of what stayed.
     """
 
     accounts: dict[str, Account] = field(default_factory=lambda: defaultdict(Account))
@@ -45,6 +46,7 @@ class Collected:
     units: dict[str, list[tuple[int, Spill]]] = field(default_factory=lambda: defaultdict(list))
     crowded: dict[str, Counter[str | None]] = field(default_factory=lambda: defaultdict(Counter))
     listed: set[int] = field(default_factory=set)
+    remembered: dict[str, dict[int, Path]] = field(default_factory=lambda: defaultdict(dict))
     stars: dict[int, Path] = field(default_factory=dict)  # by group
     chunks: list[tuple[int, str, int]] = field(default_factory=list)  # number, part, records
 
@@ -112,6 +114,8 @@ def _collect_settled(
             issues[table.table].append((done.bucket, table.issues))
         if table.left_out is not None:
             found.left_out.append(table.left_out)
+        if table.prints is not None:
+            found.remembered[table.table][done.bucket] = table.prints
     if done.drops is not None:
         found.drops[done.tables[0].table].append(done.drops)
 
@@ -165,6 +169,8 @@ def keep_drops(context: Path, found: Collected) -> None:
     folder = load_context(context).folder("quarantine")
     codes = pl.Series(REJECTED, dtype=pl.String)
     for table, paths in found.drops.items():
+        if not paths:
+            continue
         rows = concat([read_range(path) for path in paths])
         rows = rows.filter(pl.col("__decision") >= FIRST_REJECTED)
         rows = rows.with_columns(__code=codes.gather(rows["__decision"] - FIRST_REJECTED))

@@ -20,6 +20,7 @@ from epc_release.release.earlier import Earlier
 from epc_release.release.prepare import Prepared
 from epc_release.release.protect import GONE
 from epc_release.release.protection import Taken
+from epc_release.release.settle import PLACE
 from epc_release.release.spill import read_range
 from epc_release.schemas.register import Register
 
@@ -79,7 +80,7 @@ def keep_taken(
             continue
         key = list(table.key)
         whole = pl.concat(parts, how="diagonal_relaxed")
-        flags = sorted(set(whole.columns) - {*key, GONE})
+        flags = sorted(set(whole.columns) - {*key, *PLACE, GONE})
         merged = whole.group_by(key).agg(pl.col(*flags, GONE).fill_null(False).any()).sort(key)
         (folder / FOLDER).mkdir(mode=0o700, exist_ok=True)
         file = folder / FOLDER / f"{table.name}.parquet"

@@ -2,19 +2,40 @@
 
 from __future__ import annotations
 
+import base64
+import csv
 import json
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 
+from epc_release.anonymise.policy import POLICIES
+from epc_release.anonymise.rules.numbers import Round
 from epc_release.errors import ReleaseError
 
-ONE, TWO = (datetime(2026, 10, day, tzinfo=UTC) for day in (1, 2))
-CERTIFICATES = "domestic-certificates"
+ONE, TWO = (datetime(2026, 10, 1, 0, 0, second, tzinfo=UTC) for second in (0, 1))
+CERTIFICATES, WORKS = "domestic-certificates", "domestic-recommendations"
+RISK = """
+[[risk]]
+id = "neighbour"
+tables = ["domestic-certificates"]
+why = "Somebody next door."
+keys = ["local_authority", "lodgement_date", "property_type", "built_form", "total_floor_area"]
+unit = "uprn"
+k = 3
+action = "suppress"
+star = ["total_floor_area", "built_form", "property_type"]
+max_cells = 1
+max_rows = 1
+"""
+STARS = ("total_floor_area", "built_form", "property_type")
 
 
 def events(source: Path) -> list[str]:
@@ -111,3 +132,202 @@ class TestSuppressionList:
         with pytest.raises(ReleaseError) as stopped:
             build(source, release="two", cutoff=TWO)
         assert stopped.value.problem.code == "E413"
+
+
+def extract_of(source: Path, target: Path, change: Callable[[list[dict[str, str]]], Any]) -> Path:
+    """The extract with other rows of certificates, without its control file."""
+    target.mkdir()
+    for file in source.glob("*.csv"):
+        (target / file.name).write_bytes(file.read_bytes())
+    path = target / f"{CERTIFICATES}.csv"
+    with path.open(encoding="utf-8", newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    rows = change(rows)
+    with path.open("w", encoding="utf-8", newline="") as stream:
+        writer = csv.DictWriter(stream, rows[0].keys())
+        writer.writeheader()
+        writer.writerows(rows)
+    return target
+
+
+def policy(tmp_path: Path, more: str = RISK) -> Path:
+    """The de-identified policy with this key set and no other."""
+    text = (POLICIES / "epc" / "deidentified.toml").read_text(encoding="utf-8")
+    for file in (POLICIES / "epc").iterdir():
+        if file.suffix != ".toml" and file.is_file():
+            (tmp_path / file.name).write_bytes(file.read_bytes())
+    path = tmp_path / "ours.toml"
+    path.write_text(text.partition("[[risk]]")[0] + more, encoding="utf-8")
+    return path
+
+
+def published(release: Path, table: str) -> pl.DataFrame:
+    parts = str(release / "parquet" / table / "*" / "*.parquet")
+    return pl.read_parquet(parts, hive_partitioning=False)
+
+
+def changed_extract(source: Path, target: Path, *, gone: range, other: range) -> Path:
+    """An extract without the certificates at these places, and with changed ones at others."""
+    rank: dict[str, int] = {}
+
+    def change(rows: list[dict[str, str]]) -> list[dict[str, str]]:
+        for row in rows:
+            number = row["certificate_number"]
+            rank.setdefault(number, len(rank))
+            if rank[number] in other:
+                row["co2_emissions_current"] = "77.7"
+        return [row for row in rows if rank[row["certificate_number"]] not in gone]
+
+    return extract_of(source, target, change)
+
+
+class TestDifferences:
+    def test_counts_are_those_of_the_two_releases(
+        self, extract: Callable[..., Path], build: Callable[..., Any], tmp_path: Path
+    ) -> None:
+        source, rules = extract(), policy(tmp_path)
+        listed_at = source / "suppressions.csv"
+        common = {"policy": rules, "suppressions": listed_at, "suppressions_as_of": ONE}
+        first = changed_extract(source, tmp_path / "1", gone=range(900, 940), other=range(0))
+        second = changed_extract(source, tmp_path / "2", gone=range(400), other=range(400, 440))
+        accepted = {"accept": ("rejected",), "reason": "recommendations without certificates"}
+        one = build(first, release="one", cutoff=ONE, **common)
+        two = build(second, release="two", cutoff=TWO, **common, **accepted)
+        told = report(tmp_path, "two")["differences"]
+        assert (told["compared_with"], told["same_key"], told["alike"]) == ("one", True, True)
+        audited = json.loads((tmp_path / "state" / "two" / "audit.json").read_text("utf-8"))
+        assert audited["differences"] == told
+        for table in (CERTIFICATES, WORKS):
+            keys = ["certificate_number", *(["improvement_item"] if table == WORKS else [])]
+            before, now = (published(each.path, table) for each in (one, two))
+            counts = told["tables"][table]
+            both = now.join(before, on=keys, suffix="_then")
+            assert (counts["before"], counts["now"]) == (len(before), len(now))
+            assert counts["added"] == len(now) - len(both)
+            assert counts["removed"] == len(before) - len(both)
+            others = [n for n in before.columns if n not in (*keys, *STARS)]
+            moved = pl.any_horizontal(pl.col(n).ne_missing(pl.col(f"{n}_then")) for n in others)
+            assert counts["changed"] == both.select(moved.sum()).item()
+            assert counts["unexplained"] == 0
+        certificates = told["tables"][CERTIFICATES]
+        assert certificates["added"] > 20
+        assert certificates["removed"] > 200
+        assert certificates["changed"] > 20
+        now, before = published(two.path, CERTIFICATES), published(one.path, CERTIFICATES)
+        both = now.join(before, on="certificate_number", suffix="_then")
+        flips = {
+            name: both.filter(pl.col(name).is_null() & pl.col(f"{name}_then").is_not_null()).height
+            for name in STARS
+        }
+        assert {name: certificates["starred"].get(name, 0) for name in STARS} == flips
+        assert sum(flips.values()) > 20
+        assert not certificates["shown"]
+
+    def test_few_removals_are_told_and_go(
+        self,
+        extract: Callable[..., Path],
+        build: Callable[..., Any],
+        tmp_path: Path,
+        caplog: pytest.LogCaptureFixture,
+    ) -> None:
+        source = extract()
+        first = build(source, release="one", cutoff=ONE)
+        gone = published(first.path, CERTIFICATES)["certificate_number"].sort().head(3).to_list()
+        lines = [*events(source), *(f"{key},opt_out,2026-10-02T00:00:00Z" for key in gone)]
+        with caplog.at_level(logging.WARNING, "epc_release"):
+            two = build(
+                source,
+                release="two",
+                cutoff=TWO,
+                suppressions=listed(tmp_path / "more.csv", lines),
+                suppressions_as_of=TWO,
+            )
+        assert not set(gone) & set(published(two.path, CERTIFICATES)["certificate_number"])
+        told = report(tmp_path, "two")["differences"]
+        assert told["tables"][CERTIFICATES]["removed"] == 3
+        assert told["small_removals"][CERTIFICATES] == 3
+        assert told["tables"][CERTIFICATES]["added"] == told["tables"][CERTIFICATES]["changed"] == 0
+        warned = [vars(each) for each in caplog.records if "leave together" in each.message]
+        assert {"table": CERTIFICATES, "records": 3}.items() <= warned[0].items()
+        assert not any(key in caplog.text for key in gone)
+
+    def test_a_rule_that_gives_something_else_stops_the_build(
+        self,
+        extract: Callable[..., Path],
+        build: Callable[..., Any],
+        tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        source, rules = extract(), policy(tmp_path)
+        build(source, policy=rules, release="one", cutoff=ONE)
+        apply = Round.apply
+        monkeypatch.setattr(Round, "apply", lambda rule, values: apply(rule, values * 0.9))
+        with pytest.raises(ReleaseError) as stopped:
+            build(source, policy=rules, release="two", cutoff=TWO)
+        assert (stopped.value.problem.code, stopped.value.exit) == ("E415", 4)
+        assert not (tmp_path / "out" / "two").exists()
+        assert not (tmp_path / "state" / "two" / "report.json").exists()
+        # Under another policy a value may be another one.
+        other = policy(tmp_path, RISK + "\n# reviewed again\n")
+        build(source, policy=other, release="two", cutoff=TWO)
+        told = report(tmp_path, "two")["differences"]
+        assert not told["alike"]
+        assert told["tables"][CERTIFICATES]["unexplained"] > 0
+
+    def test_a_star_that_is_forgotten_stops_the_build(
+        self,
+        extract: Callable[..., Path],
+        build: Callable[..., Any],
+        tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        from epc_release.anonymise import suppression
+        from epc_release.release import protect
+
+        source, rules = extract(), policy(tmp_path)
+        build(source, policy=rules, release="one", cutoff=ONE)
+        suppress = suppression.suppress
+
+        def softer(rows: Any, risk: Any, *more: Any) -> Any:
+            return suppress(rows, [replace(each, k=2) for each in risk], *more)
+
+        monkeypatch.setattr(protect, "_before", lambda *_: None)
+        monkeypatch.setattr(protect, "suppress", softer)
+        with pytest.raises(ReleaseError) as stopped:
+            build(source, policy=rules, release="two", cutoff=TWO)
+        assert stopped.value.problem.code == "E415"
+
+    def test_another_key_is_compared_by_the_source(
+        self,
+        extract: Callable[..., Path],
+        build: Callable[..., Any],
+        tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        source, rules = extract(), policy(tmp_path)
+        build(source, policy=rules, release="one", cutoff=ONE)
+        other = base64.b64encode(sha256(b"another key for tests only").digest()).decode()
+        monkeypatch.setenv("EPC_RELEASE_KEY", other)
+        build(source, policy=rules, release="two", cutoff=TWO)
+        told = report(tmp_path, "two")["differences"]
+        assert (told["same_key"], told["alike"]) == (False, False)
+        for table in (CERTIFICATES, WORKS):
+            counts = told["tables"][table]
+            assert (counts["added"], counts["removed"], counts["changed"]) == (0, 0, 0)
+            assert counts["now"] > 1000
+
+    def test_prints_are_private_and_missed_where_they_are_gone(
+        self, extract: Callable[..., Path], build: Callable[..., Any], tmp_path: Path
+    ) -> None:
+        source = extract()
+        build(source, release="one", cutoff=ONE)
+        files = sorted((tmp_path / "state" / "one" / "prints").glob("*/*.parquet"))
+        assert len(files) > 8
+        assert all(file.stat().st_mode & 0o077 == 0 for file in files)
+        assert all(file.parent.stat().st_mode & 0o077 == 0 for file in files)
+        files[0].unlink()
+        with pytest.raises(ReleaseError) as stopped:
+            build(source, release="two", cutoff=TWO)
+        assert stopped.value.problem.code == "E413"
+        build(source, release="some", cutoff=TWO, limit=200)
+        assert report(tmp_path, "some")["prints"] is None
