@@ -60,8 +60,14 @@ def stage(
     write_private(staged / REPORT, {**told, "codes": remembered(facts.tables)})
 
 
-def remember(prepared: Prepared, facts: ReleaseFacts, judged: Judged, staged: Path) -> None:
-    """Put what was staged in its place in the state folder; log the build and acceptances."""
+def remember(
+    prepared: Prepared,
+    facts: ReleaseFacts,
+    judged: Judged,
+    notes: Mapping[str, Any],
+    staged: Path,
+) -> None:
+    """Put what was staged in its place in the state folder; log the build and what it passed."""
     folder = prepared.settings.state / prepared.release
     folder.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     prepared.settings.state.chmod(0o700)
@@ -70,6 +76,9 @@ def remember(prepared: Prepared, facts: ReleaseFacts, judged: Judged, staged: Pa
     if judged.accepted:
         gates = _gates(prepared, judged)
         log(prepared.settings.state, "accept", {"release": facts.release, **gates})
+    if notes["interval_overridden"]:
+        overridden = {"release": facts.release, **notes["interval_overridden"]}
+        log(prepared.settings.state, "override-interval", overridden)
     log(prepared.settings.state, "build", report(prepared, facts))
 
 

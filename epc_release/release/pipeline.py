@@ -36,6 +36,7 @@ from epc_release.release.gates.evaluate import Judged, evaluate, settle_breaches
 from epc_release.release.gates.history import first_seen
 from epc_release.release.gates.previous import Baseline
 from epc_release.release.groups import Group, make_groups
+from epc_release.release.interval import check_interval
 from epc_release.release.ledger import check_any, check_empty
 from epc_release.release.optouts import ListHistory, compare_lists, keep_events, with_unknown
 from epc_release.release.prepare import Prepared, prepare
@@ -64,6 +65,7 @@ class Line:
     sticky: Sticky
     history: ListHistory | None
     prints: EarlierPrints | None
+    overridden: Mapping[str, Any] | None
 
 
 @dataclass(frozen=True)
@@ -96,7 +98,7 @@ def build(settings: Settings, progress: Progress) -> BuildReport:
         verify(work / "release").check()
         keep.stage(prepared, facts, judged, made.notes, work / "kept")
         new = install(work / "release", settings.out, prepared.release)
-        keep.remember(prepared, facts, judged, work / "kept")
+        keep.remember(prepared, facts, judged, made.notes, work / "kept")
     return BuildReport(facts, settings.out / prepared.release, new, settings.state, judged)
 
 
@@ -140,6 +142,7 @@ def _make(
         "suppressed": keep_taken(prepared.register, line.sticky, taken, work / "kept"),
         "sticky": line.sticky.told(),
         "list_history": None if history is None else history.told(),
+        "interval_overridden": line.overridden,
         "differences": differences,
         "prints": kept_prints(prepared, work / "kept"),
     }
@@ -211,12 +214,14 @@ def _baseline(prepared: Prepared) -> Baseline | None:
 
 
 def _line(prepared: Prepared) -> Line:
-    """Raises E413 and E414."""
+    """Raises E413, E414 and E416."""
+    overridden = check_interval(prepared)
     before = newest_before(prepared)
     return Line(
         read_sticky(prepared, before),
         compare_lists(prepared, before),
         read_prints(prepared, before),
+        overridden,
     )
 
 

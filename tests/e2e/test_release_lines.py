@@ -19,6 +19,9 @@ import pytest
 from epc_release.anonymise.policy import POLICIES
 from epc_release.anonymise.rules.numbers import Round
 from epc_release.errors import ReleaseError
+from epc_release.release.config import Settings
+from epc_release.release.interval import check_interval
+from epc_release.release.prepare import prepare
 
 ONE, TWO = (datetime(2026, 10, 1, 0, 0, second, tzinfo=UTC) for second in (0, 1))
 CERTIFICATES, WORKS = "domestic-certificates", "domestic-recommendations"
@@ -156,6 +159,7 @@ def policy(tmp_path: Path, more: str = RISK) -> Path:
     for file in (POLICIES / "epc").iterdir():
         if file.suffix != ".toml" and file.is_file():
             (tmp_path / file.name).write_bytes(file.read_bytes())
+    text = text.replace("min_interval_days = 90", "min_interval_days = 0")
     path = tmp_path / "ours.toml"
     path.write_text(text.partition("[[risk]]")[0] + more, encoding="utf-8")
     return path
@@ -331,3 +335,110 @@ class TestDifferences:
         assert stopped.value.problem.code == "E413"
         build(source, release="some", cutoff=TWO, limit=200)
         assert report(tmp_path, "some")["prints"] is None
+
+
+class TestInterval:
+    """Of the packaged policy, which asks for 90 days; whole builds are needed once only."""
+
+    @pytest.fixture
+    def ask(self, extract: Callable[..., Path], tmp_path: Path) -> Callable[..., Any]:
+        """``ask(cutoff, **settings)``: what the gate says before anything is read."""
+        source = extract_of(extract(), tmp_path / "real", lambda rows: rows)
+
+        def make(cutoff: str, **changed: Any) -> Any:
+            settings = Settings(
+                sources=(str(changed.pop("source", source)),),
+                policy="deidentified",
+                state=tmp_path / "state",
+                suppressions=source / "suppressions.csv",
+                suppressions_as_of=datetime.fromisoformat(cutoff),
+                cutoff=datetime.fromisoformat(cutoff),
+                **{"release": "two", **changed},
+            )
+            return check_interval(prepare(settings))
+
+        return make
+
+    @pytest.fixture
+    def first(self, tmp_path: Path) -> Callable[..., None]:
+        """``first(**changed)``: what the state knows of a release at the end of 2026."""
+
+        def remember(**changed: Any) -> None:
+            folder = tmp_path / "state" / "one"
+            folder.mkdir(parents=True, exist_ok=True)
+            told = {
+                "release": "one",
+                "register": "epc",
+                "policy": "deidentified",
+                "cutoff": "2026-12-31T23:59:59+00:00",
+                "partial": False,
+                "synthetic": False,
+            }
+            (folder / "report.json").write_text(json.dumps({**told, **changed}), "utf-8")
+
+        return remember
+
+    def test_a_quarter_is_ninety_days_whatever_the_clocks_do(
+        self, ask: Callable[..., Any], first: Callable[..., None]
+    ) -> None:
+        first()
+        assert ask("2027-03-31T23:59:59+01:00") is None
+        with pytest.raises(ReleaseError, match=r"89 days from this one") as stopped:
+            ask("2027-03-30T23:59:59+01:00")
+        assert (stopped.value.problem.code, stopped.value.exit) == ("E416", 4)
+        assert "2027-03-31" in str(stopped.value.fix)
+        with pytest.raises(ReleaseError, match="E416"):
+            ask("2026-12-01T00:00:00+00:00")
+
+    @pytest.mark.parametrize(
+        "told",
+        [
+            {"partial": True},
+            {"synthetic": True},
+            {"policy": "address-level"},
+            {"register": "another"},
+            {"release": "two"},
+            {"cutoff": "2027-02-01T00:00:00+00:00"},
+        ],
+    )
+    def test_what_does_not_count(
+        self, ask: Callable[..., Any], first: Callable[..., None], told: dict[str, Any]
+    ) -> None:
+        first(**told)
+        assert ask("2027-02-01T00:00:00+00:00") is None
+
+    def test_partial_and_synthetic_builds_are_free(
+        self,
+        ask: Callable[..., Any],
+        first: Callable[..., None],
+        extract: Callable[..., Path],
+    ) -> None:
+        first()
+        assert ask("2027-02-01T00:00:00+00:00", limit=10) is None
+        assert ask("2027-02-01T00:00:00+00:00", source=extract()) is None
+
+    def test_an_override_is_logged_with_its_reason(
+        self,
+        extract: Callable[..., Path],
+        build: Callable[..., Any],
+        first: Callable[..., None],
+        tmp_path: Path,
+    ) -> None:
+        source = extract_of(extract(), tmp_path / "real", lambda rows: rows)
+        first()
+        cutoff = datetime(2027, 2, 1, tzinfo=UTC)
+        common = {
+            "policy": "deidentified",
+            "release": "two",
+            "cutoff": cutoff,
+            "suppressions_as_of": cutoff,
+        }
+        with pytest.raises(ReleaseError, match="E416"):
+            build(source, **common)
+        assert not (tmp_path / "out").exists()
+        build(source, **common, override_interval=True, reason="a court order")
+        log = (tmp_path / "state" / "operations.jsonl").read_text("utf-8").splitlines()
+        (logged,) = (each for each in map(json.loads, log) if each["action"] == "override-interval")
+        assert logged["reason"] == "a court order"
+        assert (logged["release"], logged["other"], logged["days"]) == ("two", "one", 32)
+        assert report(tmp_path, "two")["interval_overridden"]["reason"] == "a court order"
