@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
+from time import process_time
 from zoneinfo import ZoneInfo
 
 import polars as pl
@@ -25,6 +26,7 @@ from epc_release.anonymise.rules.base import CellRule, Rule
 from epc_release.anonymise.rules.generalise import UnknownValuesError
 from epc_release.anonymise.rules.plain import Keep
 from epc_release.anonymise.rules.pseudonym import Pseudonymise
+from epc_release.anonymise.ruletally import RuleTally, tally
 from epc_release.anonymise.sites import Sites, canonical_postcode, canonical_uprn
 from epc_release.anonymise.suppressions import canonical_key
 from epc_release.errors import ReleaseError
@@ -120,8 +122,20 @@ class Bound:
         A column that the input does not have is missing throughout. Text of few values may
         be Categorical. Raises E149 for a value outside its hierarchy.
         """
-        made = [self._publish(frame, name, keyring) for name in self.schema.names]
-        return pl.DataFrame(made) if made else pl.DataFrame(height=frame.height)
+        return self.publish_counted(frame, keyring)[0]
+
+    def publish_counted(
+        self, frame: pl.DataFrame, keyring: Keyring | None
+    ) -> tuple[pl.DataFrame, dict[str, RuleTally]]:
+        """The published records, and by column what its rule did."""
+        made, tallies = [], {}
+        for name in self.schema.names:
+            start = process_time()
+            values = self._publish(frame, name, keyring)
+            source = frame[name] if name in frame.columns else None
+            tallies[name] = tally(source, values, process_time() - start)
+            made.append(values)
+        return (pl.DataFrame(made) if made else pl.DataFrame(height=frame.height)), tallies
 
     def _publish(self, frame: pl.DataFrame, name: str, keyring: Keyring | None) -> pl.Series:
         dtype = DTYPES.get(self.schema.by_name[name].type, pl.String())

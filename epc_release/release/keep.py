@@ -54,8 +54,8 @@ def stage(
     installed. ``notes`` are what only the report tells."""
     staged.mkdir(mode=0o700, exist_ok=True)
     write_private(staged / "ledger.json", exact_ledger(facts))
-    differences = {"differences": notes["differences"]}
-    write_private(staged / "audit.json", {**audit(facts), **differences})
+    exact = {name: notes[name] for name in ("key_id", "differences")}
+    write_private(staged / "audit.json", {**audit(facts), **exact})
     told = {**report(prepared, facts), **_gates(prepared, judged), **notes}
     write_private(staged / REPORT, {**told, "codes": remembered(facts.tables)})
 

@@ -8,13 +8,14 @@ the policy's rules exclude; then a key or required value that does not parse or 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import polars as pl
 import pyarrow as pa
 
+from epc_release.anonymise.ruletally import RuleTally
 from epc_release.manifests.layout import year_label
 from epc_release.release import quarantine
 from epc_release.release.conform.cells import Conformed, conform
@@ -67,7 +68,8 @@ class Routed:
     ``prints`` are by bucket the fingerprints of a parent's keys, or those of the children that are
     refused unless their parent is left out; ``units`` are fingerprints of a parent's units.
     ``rejected`` does not count such children. ``listed`` are positions of keys of the suppression
-    list that records have, whatever becomes of them.
+    list that records have, whatever becomes of them; ``rules`` by column what its rule did to
+    records that were not left out here.
     """
 
     chunk: int
@@ -81,6 +83,7 @@ class Routed:
     prints: Spill
     units: Spill | None = None
     listed: tuple[int, ...] = ()
+    rules: Mapping[str, RuleTally] = field(default_factory=dict)
 
 
 def route(task: RouteTask) -> Routed:
@@ -101,7 +104,8 @@ def route(task: RouteTask) -> Routed:
     stays = decisions == STAYS
     records = pl.Series("__row", range(len(decisions)), dtype=pl.UInt32)
     staying = cells.frame.filter(stays)
-    published = bound.publish(staying, context.keyring).with_columns(__row=records.filter(stays))
+    made, rules = bound.publish_counted(staying, context.keyring)
+    published = made.with_columns(__row=records.filter(stays))
     if plan.unit is not None:
         published = published.with_columns(unit_digest(staying, plan.unit))
     issues = _published_issues(cells, plan, bound.kept).join(
@@ -125,6 +129,7 @@ def route(task: RouteTask) -> Routed:
         issues=found,
         prints=prints,
         units=spill_units(context, task.chunk.number, plan, bound.kept, published),
+        rules=rules,
         listed=tuple(bound.listed(cells.frame, context.screening)),
     )
 

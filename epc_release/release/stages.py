@@ -13,6 +13,7 @@ from pathlib import Path
 import polars as pl
 
 from epc_release.anonymise.risk import Marginal
+from epc_release.anonymise.ruletally import RuleTally
 from epc_release.release import quarantine
 from epc_release.release.context import load_context
 from epc_release.release.execute import Executor
@@ -34,7 +35,8 @@ class Collected:
 
     ``crowded`` counts the published records of units beyond their limit, by partition; ``listed``
     are positions of certificates of the suppression list that the extract has. ``remembered`` are
-    by table and bucket the fingerprints of what stayed.
+    by table and bucket the fingerprints of what stayed, ``rules`` by table and column what a rule
+    did.
     """
 
     accounts: dict[str, Account] = field(default_factory=lambda: defaultdict(Account))
@@ -46,6 +48,7 @@ class Collected:
     units: dict[str, list[tuple[int, Spill]]] = field(default_factory=lambda: defaultdict(list))
     crowded: dict[str, Counter[str | None]] = field(default_factory=lambda: defaultdict(Counter))
     listed: set[int] = field(default_factory=set)
+    rules: dict[str, dict[str, RuleTally]] = field(default_factory=lambda: defaultdict(dict))
     remembered: dict[str, dict[int, Path]] = field(default_factory=lambda: defaultdict(dict))
     stars: dict[int, Path] = field(default_factory=dict)  # by group
     chunks: list[tuple[int, str, int]] = field(default_factory=list)  # number, part, records
@@ -79,6 +82,9 @@ def _collect(found: Collected, done: Routed) -> None:
     found.issues[done.table].append((done.chunk, done.issues))
     found.prints[done.table].append((done.chunk, done.prints))
     found.listed.update(done.listed)
+    rules = found.rules[done.table]
+    for column, told in done.rules.items():
+        rules[column] = rules[column] + told if column in rules else told
     if done.units is not None:
         found.units[done.table].append((done.chunk, done.units))
 

@@ -22,6 +22,7 @@ from epc_release.errors import ReleaseError
 from epc_release.release.config import Settings
 from epc_release.release.interval import check_interval
 from epc_release.release.prepare import prepare
+from epc_release.schemas.load import load_register
 
 ONE, TWO = (datetime(2026, 10, 1, 0, 0, second, tzinfo=UTC) for second in (0, 1))
 CERTIFICATES, WORKS = "domestic-certificates", "domestic-recommendations"
@@ -442,3 +443,50 @@ class TestInterval:
         assert logged["reason"] == "a court order"
         assert (logged["release"], logged["other"], logged["days"]) == ("two", "one", 32)
         assert report(tmp_path, "two")["interval_overridden"]["reason"] == "a court order"
+
+
+def test_every_rule_leaves_a_line_in_private_and_its_words_in_public(
+    extract: Callable[..., Path], build: Callable[..., Any], tmp_path: Path
+) -> None:
+    done = build(extract(), policy=policy(tmp_path, ""))
+    audited = json.loads((tmp_path / "state" / "t1" / "audit.json").read_text("utf-8"))
+    told = json.loads((done.path / "disclosure.json").read_text("utf-8"))
+    exact = json.loads((tmp_path / "state" / "t1" / "ledger.json").read_text("utf-8"))["tables"]
+    assert audited["key_id"] == report(tmp_path, "t1")["key_id"]
+    assert audited["policy"]["sha256"] == told["policy"]["sha256"]
+    after = published(done.path, CERTIFICATES)
+    table = audited["tables"][CERTIFICATES]
+    lines = {line["column"]: line for line in table["fieldRules"]}
+    schema = load_register("epc").table(CERTIFICATES).schema
+    assert tuple(lines) == schema.names
+
+    key = lines["certificate_number"]
+    assert key["rule"] == "pseudonymise"
+    assert key["changed"] == key["rows_in"] == key["rows_out"] >= len(after)
+    assert lines["lodgement_date"]["changed"] == lines["lodgement_date"]["rows_in"]
+    assert lines["lodgement_date"]["distinct_after"] == after["lodgement_date"].n_unique()
+    kept = [line for line in lines.values() if line["rule"] == "keep"]
+    assert kept
+    assert not any(line["changed"] or line["nulls_made"] for line in kept)
+    coarser = [line for line in lines.values() if line["rule"] in ("round", "bin", "top_code")]
+    assert any(line["changed"] for line in coarser)
+    assert any(line["distinct_before"] != line["distinct_after"] for line in coarser)
+    assert all(line["cpu_seconds"] >= 0 for line in lines.values() if line["rule"] != "drop")
+    assert set(lines["postcode"]) == {"column", "rule", "class"}  # dropped, and never parsed
+
+    came = [(line["rule"], line["rows_in"], line["rows_out"]) for line in table["recordRules"]]
+    assert came[0][1] == exact[CERTIFICATES]["read"]
+    excluded = exact[CERTIFICATES]["excluded"]
+    assert [(rule, rows_in - rows_out) for rule, rows_in, rows_out in came] == [
+        (rule, excluded.get(rule, 0)) for rule, _, _ in came
+    ]
+    assert sum(rows_in > rows_out for _, rows_in, rows_out in came) > 3
+
+    public = told["tables"][CERTIFICATES]["rules"]
+    assert [line["column"] for line in public] == after.columns
+    assert {line["column"]: line["class"] for line in public} == {
+        name: lines[name]["class"] for name in after.columns
+    }
+    assert all(set(line) == {"column", "class", "rule", "description"} for line in public)
+    words = {line["column"]: line["description"] for line in public}
+    assert "Published as year only." in words["lodgement_date"]
