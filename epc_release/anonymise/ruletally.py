@@ -5,13 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import polars as pl
-
-from epc_release.schemas.checks.keys import H1, key_digest
 
 MOST_DISTINCT = 1000  # values of a column that are told apart; more are "more than"
 
-Distinct = frozenset[int] | None  # half digests of the values; None: more than are told apart
+Distinct = frozenset[int] | None  # hashes of the values; None: more than are told apart
 
 
 @dataclass(frozen=True)
@@ -72,13 +71,27 @@ def _changed(before: pl.Series, after: pl.Series) -> int:
 
 
 def _distinct(values: pl.Series) -> Distinct:
-    if values.dtype != pl.Categorical and values.head(2 * MOST_DISTINCT).n_unique() > MOST_DISTINCT:
+    if values.dtype == pl.Categorical:
+        distinct = _codes(values)
+    elif values.head(2 * MOST_DISTINCT).n_unique() > MOST_DISTINCT:
         return None
-    distinct = values.unique().drop_nulls()
+    else:
+        distinct = values.unique().drop_nulls()
     if len(distinct) > MOST_DISTINCT:
         return None
     text = distinct.cast(pl.String) if distinct.dtype == pl.Categorical else distinct
-    return frozenset(key_digest(text)[H1])
+    return frozenset(text.hash())  # equal in all processes of a build
+
+
+def _codes(values: pl.Series) -> pl.Series:
+    """Distinct categories; much faster than ``unique`` where codes are not far apart."""
+    codes = values.to_physical().drop_nulls()
+    highest = codes.max()
+    if not isinstance(highest, int) or highest > 4 * len(values):
+        return values.unique().drop_nulls()
+    seen = np.zeros(highest + 1, np.bool_)
+    seen[codes.to_numpy()] = True
+    return pl.Series(np.flatnonzero(seen)).cast(codes.dtype).cat.to(values.dtype)
 
 
 def _both(one: Distinct, other: Distinct) -> Distinct:

@@ -130,10 +130,10 @@ def _now(task: DifferTask) -> pl.DataFrame:
     stars = load_context(task.context).plan(task.table).stars
     if task.taken:
         parts = [read_range(path, columns=(*PLACE, *stars, GONE)) for path in task.taken]
-        # a record stands in the files of every round in which it lost something
-        taken = pl.concat(parts).group_by(PLACE).agg(pl.col(*stars, GONE).any())
-        rows = rows.join(taken.filter(GONE), on=PLACE, how="anti")
-        rows = rows.join(taken, on=PLACE, how="left")
+        every = rows.join(pl.concat(parts), on=PLACE, how="left")
+        if len(every) > len(rows):  # a record stands in the files of every round that took of it
+            every = every.group_by(*PLACE, *_PRINTS).agg(pl.col(*stars, GONE).any())
+        rows = every.filter(~pl.col(GONE).fill_null(False))
     return _with_flags(rows, stars).select(*_PRINTS, *stars)
 
 
