@@ -20,6 +20,7 @@ from epc_release.anonymise.document import Document, Section, read_document
 from epc_release.anonymise.keysets import KeySet, Told, read_key_sets
 from epc_release.anonymise.latest import LatestFlag, read_latest
 from epc_release.anonymise.recordrules import RecordRule, read_record_rules
+from epc_release.anonymise.releaserules import ReleaseRules, read_release_rules
 from epc_release.anonymise.rules import RULES, Reading, Rule
 from epc_release.anonymise.rules.base import MisfitError
 from epc_release.anonymise.rules.plain import Keep
@@ -57,9 +58,9 @@ class Policy:
     risk: tuple[KeySet, ...]
     sha256: str
     used: tuple[Used, ...] = ()
-    approval: str = "none"  # or "required"
     latest: tuple[LatestFlag, ...] = ()
     aggregates: tuple[Aggregate, ...] = ()
+    release: ReleaseRules = ReleaseRules()  # noqa: RUF009  (frozen)
 
     @property
     def needs_key(self) -> bool:
@@ -148,9 +149,9 @@ def _read(document: Document, register: Register) -> Policy:
         records=records,
         tables=tables,
         risk=risk,
-        approval=_approval(document),
         used=used,
         sha256=_hash(document, used),
+        release=read_release_rules(document.section("release")),
     )
     with document.part():
         policy = replace(policy, latest=read_latest(document, register))
@@ -185,14 +186,6 @@ def _path(given: str, register: str) -> Path:
         problem = f"register {register} has the policies {', '.join(names) or '(none)'}"
         raise ReleaseError("E140", policy=given, problem=problem)
     return POLICIES / register / f"{given}.toml"
-
-
-def _approval(document: Document) -> str:
-    """``[release] approval``: whether a build needs the approval of somebody."""
-    section = document.section("release")
-    found = section.text("approval", ("required", "none")) if "approval" in section else "none"
-    section.done()
-    return found
 
 
 def _read_fields(

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
+from time import process_time
 from zoneinfo import ZoneInfo
 
 import polars as pl
@@ -26,6 +27,7 @@ from epc_release.anonymise.rules.base import CellRule, Rule
 from epc_release.anonymise.rules.generalise import UnknownValuesError
 from epc_release.anonymise.rules.plain import Keep
 from epc_release.anonymise.rules.pseudonym import Pseudonymise
+from epc_release.anonymise.ruletally import RuleTally, tally
 from epc_release.anonymise.sites import Sites, canonical_postcode, canonical_uprn
 from epc_release.anonymise.suppressions import canonical_key
 from epc_release.errors import ReleaseError
@@ -43,12 +45,14 @@ DTYPES: dict[str, pl.DataType] = {
 
 @dataclass(frozen=True)
 class ScreenContext:
-    """What rules compare with besides the record: ``cutoff`` is aware, ``opted_out`` holds
-    canonical keys (String), ``sites`` the secret list where one was given."""
+    """What rules compare with besides the record: ``cutoff`` is aware, ``opted_out`` and ``listed``
+    (all that have an event) hold canonical keys (String, sorted), ``sites`` the secret list where
+    one was given."""
 
     cutoff: datetime
     timezone: str
     opted_out: pl.Series = field(default_factory=lambda: pl.Series("key", [], dtype=pl.String))
+    listed: pl.Series = field(default_factory=lambda: pl.Series("key", [], dtype=pl.String))
     sites: Sites | None = None
 
     @property
@@ -109,6 +113,15 @@ class Bound:
         found = frame.select(verdict.alias("excluded")).to_series()
         return found if self.rules else found.new_from_index(0, frame.height)
 
+    def listed(self, frame: pl.DataFrame, context: ScreenContext) -> pl.Series:
+        """Positions in ``context.listed`` (UInt32, distinct) of the keys that records have."""
+        rules = (rule for rule in self.rules if rule.kind == "suppression_list")
+        column = next((rule.roles["key"] for rule in rules if "key" in rule.roles), None)
+        if column is None or context.listed.is_empty():
+            return pl.Series([], dtype=pl.UInt32)
+        keys = frame.select(key=canonical_key(pl.col(column)))
+        return context.listed.to_frame().with_row_index().join(keys, on="key", how="semi")["index"]
+
     def publish(self, frame: pl.DataFrame, keyring: Keyring | None) -> pl.DataFrame:
         """The published records: columns, order and types of the derived schema, rows as given.
 
@@ -117,8 +130,20 @@ class Bound:
         is the latest is not known from these records alone. Raises E149 for a value outside its
         hierarchy.
         """
-        made = [self._publish(frame, name, keyring) for name in self.schema.names]
-        return pl.DataFrame(made) if made else pl.DataFrame(height=frame.height)
+        return self.publish_counted(frame, keyring)[0]
+
+    def publish_counted(
+        self, frame: pl.DataFrame, keyring: Keyring | None
+    ) -> tuple[pl.DataFrame, dict[str, RuleTally]]:
+        """The published records, and by column what its rule did."""
+        made, tallies = [], {}
+        for name in self.schema.names:
+            start = process_time()
+            values = self._publish(frame, name, keyring)
+            source = frame[name] if name in frame.columns else None
+            tallies[name] = tally(source, values, process_time() - start)
+            made.append(values)
+        return (pl.DataFrame(made) if made else pl.DataFrame(height=frame.height)), tallies
 
     def _publish(self, frame: pl.DataFrame, name: str, keyring: Keyring | None) -> pl.Series:
         dtype = DTYPES.get(self.schema.by_name[name].type, pl.String())

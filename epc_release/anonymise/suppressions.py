@@ -9,8 +9,9 @@ wins.
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
 
@@ -18,6 +19,7 @@ import polars as pl
 
 from epc_release.anonymise.lines import Line, read_lines
 from epc_release.errors import ReleaseError
+from epc_release.schemas.checks.keys import H1, H2, key_digest
 
 HEADER = ("certificate_number", "event", "time")
 OPT_OUT, OPT_IN = "opt_out", "opt_in"
@@ -29,16 +31,23 @@ _SEPARATORS = re.compile(r"[-\s]")
 class SuppressionList:
     """A list as it counts at one cut-off.
 
-    ``opted_out``: canonical keys to exclude (String, distinct, sorted, named ``key``). ``events``
-    counts lines, ``certificates`` distinct keys, ``repeated`` lines that say the same as another.
+    ``opted_out``: canonical keys to exclude (String, distinct, sorted, named ``key``); ``listed``
+    likewise all keys that have an event. ``events`` counts lines, ``repeated`` those that say the
+    same as another. ``digests`` are 128 bits of each distinct event (``h1``, ``h2``: UInt64).
     """
 
     opted_out: pl.Series
+    listed: pl.Series
+    digests: pl.DataFrame
     events: int
-    certificates: int
     repeated: int
     as_of: datetime | None
     sha256: str
+
+    @property
+    def certificates(self) -> int:
+        """Distinct keys."""
+        return len(self.listed)
 
     def __repr__(self) -> str:
         return f"<SuppressionList: {self.events} events>"
@@ -59,23 +68,21 @@ def read_suppressions(
         _check_age(path, cutoff, as_of, max_age)
     newest: dict[str, tuple[datetime, bool]] = {}
     seen: set[tuple[str, str, datetime]] = set()
-    certificates: set[str] = set()
-    events = repeated = 0
+    events = 0
     for line in read_lines(path, HEADER, "E150"):
         key, event, time = _event(line)
         events += 1
-        repeated += (key, event, time) in seen
         seen.add((key, event, time))
-        certificates.add(key)
         if event == OPT_OUT or time <= cutoff:
             # True sorts after False, so at equal times the opt-out is the newest.
             newest[key] = max(newest.get(key, (time, False)), (time, event == OPT_OUT))
     out = sorted(key for key, (_, opted_out) in newest.items() if opted_out)
     return SuppressionList(
         opted_out=pl.Series("key", out, dtype=pl.String),
+        listed=pl.Series("key", sorted({key for key, _, _ in seen}), dtype=pl.String),
+        digests=_digests(seen),
         events=events,
-        certificates=len(certificates),
-        repeated=repeated,
+        repeated=events - len(seen),
         as_of=as_of,
         sha256=sha256(path.read_bytes()).hexdigest(),
     )
@@ -84,6 +91,19 @@ def read_suppressions(
 def canonical_key(values: pl.Expr) -> pl.Expr:
     """Keys as they are compared: lower case, without hyphens and blanks."""
     return values.cast(pl.String).str.to_lowercase().str.replace_all(r"[-\s]", "")
+
+
+def _digests(events: Collection[tuple[str, str, datetime]]) -> pl.DataFrame:
+    """Digests of distinct events, sorted; a moment is the same in every zone."""
+    moments = [time.astimezone(UTC) for _, _, time in events]
+    frame = pl.DataFrame(
+        {
+            "key": pl.Series([key for key, _, _ in events], dtype=pl.String),
+            "event": pl.Series([event for _, event, _ in events], dtype=pl.String),
+            "time": pl.Series(moments, dtype=pl.Datetime("us", "UTC")),
+        }
+    )
+    return key_digest(frame).sort(H1, H2)
 
 
 def _event(line: Line) -> tuple[str, str, datetime]:

@@ -98,6 +98,23 @@ class KeySetFacts:
 
 
 @dataclass(frozen=True)
+class RuleFacts:
+    """What the policy does to one column: the rule's name, the column's class (identifier, key,
+    sensitive or other) and whether it is published.
+
+    ``used`` are the hashes of the files that the rule follows, by name. ``did`` is what was counted (plain
+    values); it is not public.
+    """
+
+    column: str
+    rule: str
+    column_class: str
+    published: bool
+    used: Mapping[str, str] = field(default_factory=dict)
+    did: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class TableFacts:
     """One published table: its derived schema (of Parquet), ledger, issues and Parquet parts.
 
@@ -107,7 +124,8 @@ class TableFacts:
     ``years`` are published rows by year label; by column, ``missing`` are cells without a value and
     ``first_years`` the least year that has one (none of a column that never has). ``starred`` are
     cells that suppression made missing, by column; ``alone`` counts records that no other equals in
-    all that is published but identifiers (None where nobody counted).
+    all that is published but identifiers (None where nobody counted). ``rules`` are of its columns,
+    ``record_rules`` the ids of those that leave records out, in order.
     """
 
     name: str
@@ -124,6 +142,8 @@ class TableFacts:
     key_sets: tuple[KeySetFacts, ...] = ()
     starred: Mapping[str, int] = field(default_factory=dict)
     alone: int | None = None
+    rules: tuple[RuleFacts, ...] = ()
+    record_rules: tuple[str, ...] = ()
 
     @property
     def csv_names(self) -> tuple[str, ...]:

@@ -7,11 +7,12 @@ are, for anybody can take them.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
 from epc_release.manifests.canonical import to_utc
-from epc_release.manifests.facts import KeySetFacts, ReleaseFacts, TableFacts
+from epc_release.manifests.facts import KeySetFacts, ReleaseFacts, RuleFacts, TableFacts
 
 ROUNDED_TO = 10
 
@@ -40,10 +41,40 @@ def audit(facts: ReleaseFacts) -> dict[str, Any]:
                 "starred": dict(table.starred),
                 "recordsLikeNoOther": table.alone,
                 "keySets": [asdict(key_set) for key_set in table.key_sets],
+                "recordRules": list(_record_lines(table)),
+                "fieldRules": [_field_line(rule) for rule in table.rules],
             }
             for table in facts.tables
         },
     }
+
+
+def columns(table: TableFacts) -> list[dict[str, str]]:
+    """What ``disclosure.json`` says of each published column: its class, and its rule in words."""
+    return [
+        {
+            "column": rule.column,
+            "class": rule.column_class,
+            "rule": rule.rule,
+            "description": table.schema.by_name[rule.column].descriptor.get("description", ""),
+        }
+        for rule in table.rules
+        if rule.published
+    ]
+
+
+def _record_lines(table: TableFacts) -> Iterator[dict[str, Any]]:
+    """Records that came to each rule and went on from it; what was rejected is in the ledger."""
+    left = table.ledger.read
+    for rule in table.record_rules:
+        came, left = left, left - table.ledger.excluded.get(rule, 0)
+        yield {"rule": rule, "rows_in": came, "rows_out": left}
+
+
+def _field_line(rule: RuleFacts) -> dict[str, Any]:
+    used = {"used_sha256": dict(rule.used)} if rule.used else {}
+    named = {"column": rule.column, "rule": rule.rule, "class": rule.column_class}
+    return {**named, **used, **rule.did}
 
 
 def _told(key_set: KeySetFacts) -> dict[str, Any]:

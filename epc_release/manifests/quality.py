@@ -8,7 +8,7 @@ from epc_release.manifests.canonical import to_utc
 from epc_release.manifests.facts import ReleaseFacts
 from epc_release.manifests.issues import least_count, told_issues
 from epc_release.manifests.ledger import public_counts
-from epc_release.manifests.protected import protection
+from epc_release.manifests.protected import columns, protection
 
 
 def quality(facts: ReleaseFacts) -> dict[str, Any]:
@@ -58,6 +58,7 @@ def disclosure(facts: ReleaseFacts) -> dict[str, Any]:
             table.name: {
                 "records": public_counts(facts, table),
                 "columns": list(table.schema.names),
+                "rules": columns(table),
                 **protection(table),
             }
             for table in facts.tables

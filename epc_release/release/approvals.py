@@ -77,7 +77,7 @@ def approval(policy: Policy, state: Path) -> Approval | None:
 
 def check_approval(policy: Policy, state: Path, required: bool) -> None:
     """Raises E155 where an approval is needed and nobody gave it to exactly this policy."""
-    if not (required or policy.approval == "required") or approval(policy, state):
+    if not (required or policy.release.approval == "required") or approval(policy, state):
         return
     earlier = approvals(policy, state)
     problem = "nobody has approved it"

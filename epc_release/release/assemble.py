@@ -10,6 +10,7 @@ from typing import Any
 
 from epc_release import __version__
 from epc_release.anonymise.policy import Policy
+from epc_release.anonymise.ruletally import RuleTally
 from epc_release.errors import ReleaseError
 from epc_release.manifests.facts import (
     AggregateFacts,
@@ -18,6 +19,7 @@ from epc_release.manifests.facts import (
     PolicyFacts,
     RefusedFacts,
     ReleaseFacts,
+    RuleFacts,
     TableFacts,
     TableLedger,
 )
@@ -68,10 +70,33 @@ def table_facts(
                 partition=plan.partition,
                 year=plan.year,
                 years=_years(plan, mine),
+                rules=_rules(plan, found.rules[table.name]),
+                record_rules=tuple(
+                    rule.id for rule in plan.job.policy.records if table.name in rule.tables
+                ),
             )
             known = {**_presence(mine), **protected_facts(plan, mine, taken.get(table.name))}
             tables.append(replace(facts, **known))
     return tuple(tables)
+
+
+def _rules(plan: TablePlan, did: Mapping[str, RuleTally]) -> tuple[RuleFacts, ...]:
+    """Of every column of the register, in its order."""
+    rules = plan.job.policy.tables[plan.table.name]
+    found = []
+    for name in plan.schema.names:
+        rule = rules[name].rule
+        found.append(
+            RuleFacts(
+                column=name,
+                rule=rule.name,
+                column_class=rules[name].column_class,
+                published=name in plan.published,
+                used={each.name: each.sha256 for each in rule.used},
+                did=did[name].told() if name in did else {},
+            )
+        )
+    return tuple(found)
 
 
 def _ledger(table: str, account: Account, finished: list[Finished]) -> TableLedger:

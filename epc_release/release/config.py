@@ -41,7 +41,8 @@ class Settings:
     sources spell the register's tables. ``archives`` names which zips are made: one per
     ``partition``, one per ``year``, one of ``all``. ``previous`` is the release to compare rows
     with (``latest`` of ``to`` and ``none`` are names); ``accept`` has codes of data quality gates
-    that are passed in this one build, for ``reason``. ``approval`` is ``required`` where a build
+    that are passed in this one build, for ``reason``, and ``override_interval`` is true where it is
+    made although the policy's interval is not over. ``approval`` is ``required`` where a build
     needs a policy that somebody approved, whatever the policy itself says.
     """
 
@@ -66,6 +67,7 @@ class Settings:
     executor: Literal["serial", "local"] = "local"
     to: str | None = None
     accept: tuple[str, ...] = ()
+    override_interval: bool = False
     reason: str | None = None
     allow_empty: bool = False
     allow_partial: bool = False
@@ -75,7 +77,11 @@ class Settings:
     log_format: Literal["text", "json"] = "text"
 
 
-ONCE = ("accept", "reason")  # for one build, so neither a file nor the environment may set them
+ONCE = (
+    "accept",
+    "override_interval",
+    "reason",
+)  # for one build, so neither a file nor the environment may set them
 NAMES = tuple(field.name for field in fields(Settings))
 
 
@@ -154,10 +160,12 @@ def _known(where: object, name: str, spelled: str) -> None:
 
 def _check_acceptance(settings: Settings) -> None:
     """What is accepted has a reason, and a reason is for something that is accepted."""
-    if settings.accept and settings.reason is None:
-        raise ReleaseError("E312", given="--accept", lacking="--reason")
-    if settings.reason is not None and not settings.accept:
-        raise ReleaseError("E312", given="--reason", lacking="--accept")
+    given = {"--accept": settings.accept, "--override-interval": settings.override_interval}
+    for flag, value in given.items():
+        if value and settings.reason is None:
+            raise ReleaseError("E312", given=flag, lacking="--reason")
+    if settings.reason is not None and not any(given.values()):
+        raise ReleaseError("E312", given="--reason", lacking=" or ".join(given))
 
 
 def _check_places(settings: Settings) -> None:

@@ -31,10 +31,13 @@ from epc_release.release.saved import load, save
 from epc_release.schemas.register import HeaderMatch, Register, Table, TableDialect
 from epc_release.schemas.table import TableSchema
 
+MAX_BUCKETS = 256
+
 
 @dataclass(frozen=True)
 class Job:
-    """The fixed part of a build; ``opted_out`` is a file of keys, one row each (``key``)."""
+    """The fixed part of a build; ``opted_out`` and ``listed`` (all that have an event) are files
+    of keys, one row each (``key``)."""
 
     work: Path
     release: Path  # the folder in which the release is made
@@ -47,6 +50,7 @@ class Job:
     compression_level: int
     partial: bool  # not all records of the parents are read
     key_id: str | None = None  # of the key of the pseudonyms
+    listed: Path | None = None
 
     @property
     def local_cutoff(self) -> datetime:
@@ -80,6 +84,7 @@ class TablePlan:
         self.risk: tuple[KeySet, ...] = tuple(
             each for each in job.policy.risk if each.table == table.name
         )
+        self.stars = tuple(dict.fromkeys(name for each in self.risk for name in each.star))
         self.unit: str | None = next((each.unit for each in self.risk if each.unit), None)
         self.follows = table.parent is not None and any(
             each.table == table.parent for each in job.policy.risk
@@ -165,15 +170,18 @@ class Context:
 
     @cached_property
     def screening(self) -> ScreenContext:
-        keys = pl.Series("key", [], dtype=pl.String)
-        if self.job.opted_out is not None:
-            keys = pl.read_parquet(self.job.opted_out)["key"]
         return ScreenContext(
             cutoff=self.job.cutoff,
             timezone=self.job.register.timezone,
-            opted_out=keys,
+            opted_out=_keys(self.job.opted_out),
+            listed=_keys(self.job.listed),
             sites=read_sites(self.job.sites) if self.job.sites else None,
         )
+
+
+def _keys(path: Path | None) -> pl.Series:
+    none = pl.Series("key", [], dtype=pl.String)
+    return none if path is None else pl.read_parquet(path)["key"]
 
 
 def bind_header(

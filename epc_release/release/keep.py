@@ -1,8 +1,9 @@
 """State: what is remembered of a release in private, and the log of what was done.
 
 ``<state>/<release>/ledger.json`` and ``audit.json`` (exact), ``report.json``,
-``quarantine/<table>.parquet``, ``suppressed/<table>.parquet`` (:mod:`sticky`); of a build that a
-gate stopped, ``stopped/quarantine/<table>.parquet`` alone;
+``quarantine/<table>.parquet``, ``suppressed/<table>.parquet`` (:mod:`sticky`), ``events.parquet``
+(:mod:`optouts`), ``prints/<table>/<bucket>.parquet`` (:mod:`differ`), ``private/`` (:mod:`leaks`);
+of a build that a gate stopped, ``stopped/quarantine/<table>.parquet`` alone;
 ``<state>/operations.jsonl`` gets one line per build; ``cell-keys.json`` has the id of each release
 line's key for protected tables. Files are 0600, folders 0700.
 """
@@ -85,13 +86,20 @@ def stage(
     installed. ``notes`` are what only the report tells."""
     staged.mkdir(mode=0o700, exist_ok=True)
     write_private(staged / "ledger.json", exact_ledger(facts))
-    write_private(staged / "audit.json", audit(facts))
+    exact = {name: notes[name] for name in ("key_id", "differences")}
+    write_private(staged / "audit.json", {**audit(facts), **exact})
     told = {**report(prepared, facts), **_gates(prepared, judged), **notes}
     write_private(staged / REPORT, {**told, "codes": remembered(facts.tables)})
 
 
-def remember(prepared: Prepared, facts: ReleaseFacts, judged: Judged, staged: Path) -> None:
-    """Put what was staged in its place in the state folder; log the build and acceptances."""
+def remember(
+    prepared: Prepared,
+    facts: ReleaseFacts,
+    judged: Judged,
+    notes: Mapping[str, Any],
+    staged: Path,
+) -> None:
+    """Put what was staged in its place in the state folder; log the build and what it passed."""
     folder = prepared.settings.state / prepared.release
     folder.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     prepared.settings.state.chmod(0o700)
@@ -101,6 +109,9 @@ def remember(prepared: Prepared, facts: ReleaseFacts, judged: Judged, staged: Pa
     if judged.accepted:
         gates = _gates(prepared, judged)
         log(prepared.settings.state, "accept", {"release": facts.release, **gates})
+    if notes["interval_overridden"]:
+        overridden = {"release": facts.release, **notes["interval_overridden"]}
+        log(prepared.settings.state, "override-interval", overridden)
     log(prepared.settings.state, "build", report(prepared, facts))
 
 

@@ -138,6 +138,7 @@ PARSERS: Mapping[str, Parser] = {
     "cutoff": lambda raw, _: values.moment(raw),
     "previous": _previous,
     "accept": _accept,
+    "override_interval": _flag,
     "reason": _text,
     "encoding": _text,
     "jobs": _count(1, 1024),

@@ -25,16 +25,26 @@ from epc_release.release.assemble import release_facts, table_facts, write_archi
 from epc_release.release.collisions import check_collisions
 from epc_release.release.config import Settings
 from epc_release.release.context import Job, load_context, save_job
+from epc_release.release.differences import (
+    EarlierPrints,
+    differ_all,
+    judge,
+    kept_prints,
+    read_prints,
+)
+from epc_release.release.earlier import newest_before
 from epc_release.release.execute import Executor, open_executor
 from epc_release.release.gates.baseline import read_baseline
 from epc_release.release.gates.evaluate import Judged, evaluate, settle_breaches
 from epc_release.release.gates.history import first_seen
 from epc_release.release.gates.previous import Baseline
 from epc_release.release.groups import Group, make_groups
+from epc_release.release.interval import check_interval
 from epc_release.release.leaks.gather import gather
 from epc_release.release.leaks.scan import scan_fast
 from epc_release.release.ledger import check_any, check_empty
 from epc_release.release.log import LOGGER
+from epc_release.release.optouts import ListHistory, compare_lists, keep_events, with_unknown
 from epc_release.release.prepare import Prepared, prepare
 from epc_release.release.progress import Progress
 from epc_release.release.protection import Taken, protect_all
@@ -53,6 +63,16 @@ from epc_release.release.stages import (
 )
 from epc_release.release.sticky import Sticky, keep_taken, key_id, read_sticky
 from epc_release.release.workspace import install, workspace
+
+
+@dataclass(frozen=True)
+class Line:
+    """What the release before this one in its line means for it."""
+
+    sticky: Sticky
+    history: ListHistory | None
+    prints: EarlierPrints | None
+    overridden: Mapping[str, Any] | None
 
 
 @dataclass(frozen=True)
@@ -76,13 +96,14 @@ def build(settings: Settings, progress: Progress) -> BuildReport:
     check_approval(prepared.policy, settings.state, settings.approval == "required")
     keep.check_cell_key(prepared)
     baseline = _baseline(prepared)
-    sticky = read_sticky(prepared)
+    line = _line(prepared)
+    sticky = line.sticky
     if sticky.rekeyed:
         LOGGER.warning("another key makes the pseudonyms", extra={"since": sticky.rekeyed})
     with workspace(settings) as work:
         executor = open_executor(settings.executor, settings.jobs)
         try:
-            made = _make(prepared, baseline, sticky, work, executor, progress)
+            made = _make(prepared, baseline, line, work, executor, progress)
             scan_fast(work / "release", work / "kept" / "private", executor, progress).check()
         finally:
             executor.close()
@@ -90,7 +111,7 @@ def build(settings: Settings, progress: Progress) -> BuildReport:
         verify(work / "release").check()
         keep.stage(prepared, facts, judged, made.notes, work / "kept")
         new = install(work / "release", settings.out, prepared.release)
-        keep.remember(prepared, facts, judged, work / "kept")
+        keep.remember(prepared, facts, judged, made.notes, work / "kept")
     return BuildReport(
         facts, settings.out / prepared.release, new, settings.state, judged, sticky.rekeyed
     )
@@ -99,7 +120,7 @@ def build(settings: Settings, progress: Progress) -> BuildReport:
 def _make(
     prepared: Prepared,
     baseline: Baseline | None,
-    sticky: Sticky,
+    line: Line,
     work: Path,
     executor: Executor,
     progress: Progress,
@@ -118,8 +139,10 @@ def _make(
     with _kept(prepared, path, found, drops=True):
         _refuse_nothing(prepared, found)
         groups = _groups(prepared, found, executor)
-        taken = protect_all(path, found, groups, sticky.files or {}, executor, progress)
+        taken = protect_all(path, found, groups, line.sticky.files or {}, executor, progress)
         _refuse_nothing(prepared, found)
+        other = differ_all(path, found, taken, line.prints, work / "kept", executor, progress)
+        differences = judge(prepared, line.prints, other)
     count_all_units(path, found, executor, progress)
     marginals = {name: each.marginals for name, each in taken.items() if context.plan(name).risk}
     finished = finish_all(path, found, groups, marginals, executor, progress)
@@ -132,18 +155,29 @@ def _make(
     describe(facts, context.job.release)
     _gather(path, found, work / "kept" / "quarantine")
     gather(prepared, work, work / "kept" / "private")
-    kept = keep_taken(prepared.register, sticky, taken, work / "kept")
-    notes = {"key_id": context.job.key_id, "suppressed": kept, "sticky": sticky.told()}
+    history = with_unknown(line.history, prepared, found.listed)
+    notes = {
+        "key_id": context.job.key_id,
+        "suppressed": keep_taken(prepared.register, line.sticky, taken, work / "kept"),
+        "sticky": line.sticky.told(),
+        "list_history": None if history is None else history.told(),
+        "interval_overridden": line.overridden,
+        "differences": differences,
+        "prints": kept_prints(prepared, work / "kept"),
+    }
+    keep_events(prepared, work / "kept")
     return Made(facts, judged, notes)
 
 
 def _start(prepared: Prepared, work: Path) -> Path:
     """Save what every task knows."""
     (work / "release").mkdir(mode=0o755)
-    opted_out = None
+    (work / "kept").mkdir(mode=0o700)
+    opted_out = listed = None
     if prepared.suppressions is not None:
-        opted_out = work / "opted-out.parquet"
+        opted_out, listed = work / "opted-out.parquet", work / "listed.parquet"
         prepared.suppressions.opted_out.to_frame("key").write_parquet(opted_out)
+        prepared.suppressions.listed.to_frame("key").write_parquet(listed)
     return save_job(
         Job(
             work=work,
@@ -152,6 +186,7 @@ def _start(prepared: Prepared, work: Path) -> Path:
             policy=prepared.policy,
             cutoff=prepared.cutoff,
             opted_out=opted_out,
+            listed=listed,
             sites=prepared.settings.sites,
             buckets=prepared.buckets,
             compression_level=prepared.settings.compression_level,
@@ -204,6 +239,18 @@ def _baseline(prepared: Prepared) -> Baseline | None:
         return None
     line = (prepared.register.name, prepared.policy.name)
     return read_baseline(settings.previous, settings.to, *line)
+
+
+def _line(prepared: Prepared) -> Line:
+    """Raises E413, E414 and E416."""
+    overridden = check_interval(prepared)
+    before = newest_before(prepared)
+    return Line(
+        read_sticky(prepared, before),
+        compare_lists(prepared, before),
+        read_prints(prepared, before),
+        overridden,
+    )
 
 
 def _gates(prepared: Prepared, baseline: Baseline | None, tables: tuple[TableFacts, ...]) -> Judged:

@@ -15,7 +15,7 @@ from epc_release.anonymise.policy import Policy, load_policy
 from epc_release.anonymise.suppressions import SuppressionList, read_suppressions
 from epc_release.errors import ReleaseError
 from epc_release.release.config import Settings
-from epc_release.release.context import bind_header
+from epc_release.release.context import MAX_BUCKETS, bind_header
 from epc_release.release.source import Inventory, discover
 from epc_release.schemas.extra import with_dialects
 from epc_release.schemas.load import load_register
@@ -88,8 +88,13 @@ def prepare(settings: Settings) -> Prepared:
         cutoff=cutoff,
         release=settings.release or local_date(cutoff, register.timezone),
         chunk_bytes=min(max(memory // RAW_PER_WORKER, MIN_CHUNK), MAX_CHUNK),
-        buckets=min(max(8, text_bytes // (memory // 2)), 256),
+        buckets=_buckets(text_bytes // (memory // 2)),
     )
+
+
+def _buckets(needed: int) -> int:
+    """A power of two, so that buckets of one release are whole ones, or parts, of another's."""
+    return min(1 << max(3, (needed - 1).bit_length()), MAX_BUCKETS)
 
 
 def local_date(moment: datetime, timezone: str) -> str:

@@ -56,8 +56,8 @@ class Protected:
     """What became of one group; files are None where nothing was taken away.
 
     ``stars``: rows ``__at`` (UInt32, ascending) and a Boolean for each column that may be starred.
-    ``drops``: records (chunk, row, decision). ``taken``: published keys of the records that lost
-    something, a Boolean for each such column and ``GONE``.
+    ``drops``: records (chunk, row, decision). ``taken``: published keys and places of the records
+    that lost something, a Boolean for each such column and ``GONE``.
     ``cells`` counts starred cells by column, ``starrable`` those that were there before, and
     ``failing`` rows that break a key set which does not suppress, by its id. ``rows`` were there.
     """
@@ -134,7 +134,7 @@ def _protect(task: ProtectTask, plan: TablePlan) -> Protected:
         stars=_write_stars(folder / f"{task.number}-{task.round}.stars", rows[AT], done),
         drops=_write_drops(folder / f"{task.number}-{task.round}.drops", gone),
         taken=_write_taken(
-            folder / f"{task.number}-{task.round}.taken", rows.select(plan.table.key), done
+            folder / f"{task.number}-{task.round}.taken", rows.select(*plan.table.key, *PLACE), done
         ),
         cells={name: int(flags.sum()) for name, flags in done.stars.items()},
         starrable={name: rows[name].len() - rows[name].null_count() for name in done.stars},

@@ -8,13 +8,14 @@ the policy's rules exclude; then a key or required value that does not parse or 
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import polars as pl
 import pyarrow as pa
 
+from epc_release.anonymise.ruletally import RuleTally
 from epc_release.manifests.layout import year_label
 from epc_release.release import quarantine
 from epc_release.release.collisions import Kinds, spill_pseudonyms
@@ -41,7 +42,7 @@ from epc_release.release.records import (
     rejected,
     tally,
 )
-from epc_release.release.settle import DIGEST, KEY, NO_PARTITION
+from epc_release.release.settle import DIGEST, KEY, NO_PARTITION, SHOWN
 from epc_release.release.source import (
     Chunk,
     RawTable,
@@ -70,7 +71,9 @@ class Routed:
     ``prints`` are by bucket the fingerprints of a parent's keys, or those of the children that are
     refused unless their parent is left out; ``units`` are fingerprints of a parent's units,
     ``pseudonyms`` those of identifiers and what they became. ``contenders`` is what tells the
-    latest record of each unit, by bucket. ``rejected`` does not count such children.
+    latest record of each unit, by bucket. ``rejected`` does not count such children. ``listed`` are
+    positions of keys of the suppression list that records have, whatever becomes of them; ``rules``
+    by column what its rule did to records that were not left out here.
     """
 
     chunk: int
@@ -85,6 +88,8 @@ class Routed:
     units: Spill | None = None
     contenders: Spill | None = None
     pseudonyms: Kinds = field(default_factory=dict)
+    listed: tuple[int, ...] = ()
+    rules: Mapping[str, RuleTally] = field(default_factory=dict)
 
 
 def route(task: RouteTask) -> Routed:
@@ -108,7 +113,8 @@ def route(task: RouteTask) -> Routed:
     stays = decisions == STAYS
     records = pl.Series("__row", range(len(decisions)), dtype=pl.UInt32)
     staying = cells.frame.filter(stays)
-    published = bound.publish(staying, context.keyring).with_columns(
+    made, rules = bound.publish_counted(staying, context.keyring)
+    published = made.with_columns(
         records.filter(stays), *plan.cells.beside(staying, context.cell_keyring)
     )
     if plan.unit is not None:
@@ -118,7 +124,7 @@ def route(task: RouteTask) -> Routed:
     )
     _set_aside(context, task.chunk, raw, cells, decisions)
     note_chunk(context, task.chunk.number, match, unread, cells, stays)
-    keyed = _keys(cells, plan, decisions, context.job.buckets)
+    keyed = _keys(cells, plan, decisions, bound.kept, published, context.job.buckets)
     data, found, prints = _spill(context, task.chunk, plan, published, issues, keyed)
     settled = decisions.filter(~_waits(plan, cells, decisions))
     _, excluded, refused = tally(settled, bound.reasons)
@@ -139,6 +145,8 @@ def route(task: RouteTask) -> Routed:
             context, task.chunk.number, plan, _with_keys(staying, keyed), published
         ),
         pseudonyms=spill_pseudonyms(context, task.chunk.number, plan, staying, published),
+        rules=rules,
+        listed=tuple(bound.listed(cells.frame, context.screening)),
     )
 
 
@@ -226,14 +234,26 @@ def _published_issues(cells: Conformed, plan: TablePlan, kept: frozenset[str]) -
     return pl.concat([cells.issues.filter(pl.col("__column").is_in(told)), ordered])
 
 
-def _keys(cells: Conformed, plan: TablePlan, decisions: pl.Series, buckets: int) -> pl.DataFrame:
-    """Fingerprints per record: of its key, of the whole conformed record and of its problems.
+def _keys(
+    cells: Conformed,
+    plan: TablePlan,
+    decisions: pl.Series,
+    kept: Collection[str],
+    published: pl.DataFrame,
+    buckets: int,
+) -> pl.DataFrame:
+    """Fingerprints per record: of its key, of the whole conformed record, of what is ``published``
+    of it (missing where nothing is) and of its problems.
 
     A record whose key is unreadable has none: it is rejected and cannot be anyone's copy or parent.
+    Columns that are ``kept`` as they are, are digested once.
     """
     frame = cells.frame
     key = key_digest(frame, plan.table.key)
-    whole = row_digest(frame)
+    same = _digest(frame, [name for name in frame.columns if name in kept])
+    whole = _both(same, _digest(frame, [name for name in frame.columns if name not in kept]))
+    made_anew = _digest(published, [name for name in plan.published if name not in kept])
+    shown = _both(same.filter(decisions == STAYS), made_anew)["h1"]
     errors = cells.errors.group_by("__row").agg(
         (pl.col("__column").cast(pl.UInt64) * 64 + pl.col("__code") + 1)
         .pow(2)
@@ -249,7 +269,7 @@ def _keys(cells: Conformed, plan: TablePlan, decisions: pl.Series, buckets: int)
             DIGEST[0]: whole["h1"],
             DIGEST[1]: whole["h2"],
         }
-    )
+    ).join(published.select("__row", shown.alias(SHOWN)), on="__row", how="left")
     if plan.table.parent and plan.schema.primary_key:
         own = key_digest(frame, plan.schema.primary_key)
         made = made.with_columns(own["h1"].alias("__own1"), own["h2"].alias("__own2"))
@@ -263,6 +283,15 @@ def _keys(cells: Conformed, plan: TablePlan, decisions: pl.Series, buckets: int)
             __bucket=(pl.col(KEY[0]) % buckets).cast(pl.String),
         )
     )
+
+
+def _digest(frame: pl.DataFrame, names: Sequence[str]) -> pl.DataFrame:
+    return row_digest(frame.select(names) if names else pl.DataFrame(height=len(frame)))
+
+
+def _both(one: pl.DataFrame, other: pl.DataFrame) -> pl.DataFrame:
+    """Digests of rows from those of two parts of their columns."""
+    return row_digest(pl.concat([one, other.select(pl.all().name.suffix("_"))], how="horizontal"))
 
 
 def _spill(

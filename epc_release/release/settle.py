@@ -16,7 +16,7 @@ from pathlib import Path
 import polars as pl
 
 from epc_release.release import quarantine
-from epc_release.release.context import load_context
+from epc_release.release.context import MAX_BUCKETS, load_context
 from epc_release.release.latest import LATEST, REMOVES
 from epc_release.release.leaks.note import note_settled
 from epc_release.release.records import (
@@ -35,6 +35,7 @@ from epc_release.release.spill import Spill, concat, read_range, write_ipc, writ
 
 KEY = ["__key1", "__key2"]
 DIGEST = ["__digest1", "__digest2"]
+SHOWN = "__shown"  # half a digest of a record as it is published before suppression
 NO_PARTITION = "__whole"
 YEAR = "__year"
 PLACE = ("__chunk", "__row")  # of a record in the input
@@ -78,10 +79,10 @@ class SettleTask:
 
 @dataclass(frozen=True)
 class SettledTable:
-    """What settling did to a table in one bucket; all files are of children only.
+    """What settling did to a table in one bucket; data and issues are of children only.
 
-    ``left_out`` are the records (chunk, row) of which nothing may be kept, None where there is
-    none.
+    ``left_out`` are the children (chunk, row) of which nothing may be kept, None where there is
+    none; ``prints`` are the fingerprints of what stays, None of a partial build.
     """
 
     table: str
@@ -90,6 +91,7 @@ class SettledTable:
     data: Spill | None = None
     issues: Spill | None = None
     left_out: Path | None = None
+    prints: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -120,12 +122,14 @@ def settle(task: SettleTask) -> Settled:
     )
     withheld = parents.filter(pl.col("__decision") != STAYS)[KEY[0]]
     note_settled(context, f"{task.parent}-{task.bucket}", task.parent, withheld)
+    kept = _fingerprints(task, task.parent, decided.filter(__decision=STAYS))
     below = (
         _settle_children(task, children, parents)
         for children in task.children
         if children.rows or children.refused
     )
-    return Settled(task.bucket, drops, (SettledTable(task.parent, excluded, refused), *below))
+    table = SettledTable(task.parent, excluded, refused, prints=kept)
+    return Settled(task.bucket, drops, (table, *below))
 
 
 def resolve_latest(prints: pl.DataFrame) -> pl.DataFrame:
@@ -181,11 +185,11 @@ def _settle_children(task: SettleTask, children: Children, parents: pl.DataFrame
     folder = load_context(task.context).folder("settled")
     parents = parents.rename({"__decision": "__parent"})
     decided = []
-    data = issues = None
+    data = issues = kept = None
     if children.rows:
         rows = _followed(task, children, parents)
         decided.append(rows.select(*PLACE, "__decision"))
-        data, issues = _spill(task, children, rows)
+        data, issues, kept = _spill(task, children, rows)
     if children.refused:
         prints = concat(piece.read() for piece in children.refused)
         joined = prints.join(parents, on=KEY, how="left").with_columns(__parents=_decision(task))
@@ -202,7 +206,7 @@ def _settle_children(task: SettleTask, children: Children, parents: pl.DataFrame
         path = folder / f"{children.table}-{task.bucket}.left-out"
         write_ipc(path, left_out.select(*PLACE).to_arrow())
     _, excluded, refused = tally(every["__decision"], ())
-    return SettledTable(children.table, excluded, refused, data, issues, path)
+    return SettledTable(children.table, excluded, refused, data, issues, path, kept)
 
 
 def _decision(task: SettleTask) -> pl.Expr:
@@ -229,14 +233,44 @@ def _followed(task: SettleTask, children: Children, parents: pl.DataFrame) -> pl
     orphans = joined.filter(pl.col("__parent").is_null())[KEY[0]]
     note_settled(context, f"{children.table}-{task.bucket}", children.table, orphans)
     joined = joined.with_columns(__decision=_decision(task))
+    joined = joined.with_columns(__shard=_shard())
     if plan.schema.primary_key:
         joined = resolve_copies(joined.drop(KEY).rename({"__own1": "__key1", "__own2": "__key2"}))
+    else:  # a child without a key of its own is known by all that it says
+        joined = joined.with_columns(pl.col(KEY[0]) ^ pl.col(DIGEST[0]))
     _set_aside(task, children.table, joined)
     return joined
 
 
-def _spill(task: SettleTask, children: Children, rows: pl.DataFrame) -> tuple[Spill, Spill | None]:
-    """The rows that stay, and their issues, by partition."""
+def _shard() -> pl.Expr:
+    """The byte of a parent's key that every number of buckets divides by."""
+    return (pl.col(KEY[0]) % MAX_BUCKETS).cast(pl.UInt8)
+
+
+def _fingerprints(task: SettleTask, table: str, rows: pl.DataFrame) -> Path | None:
+    """``__shard`` (UInt8); ``__key``, ``__source`` and ``SHOWN`` (UInt64); the records' places."""
+    context = load_context(task.context)
+    if context.job.partial:
+        return None
+    path = context.folder("settled") / f"{table}-{task.bucket}.prints"
+    shard = pl.col("__shard") if "__shard" in rows.columns else _shard().alias("__shard")
+    write_ipc(
+        path,
+        rows.select(
+            shard,
+            pl.col(KEY[0]).alias("__key"),
+            pl.col(DIGEST[0]).alias("__source"),
+            pl.col(SHOWN),
+            *PLACE,
+        ).to_arrow(),
+    )
+    return path
+
+
+def _spill(
+    task: SettleTask, children: Children, rows: pl.DataFrame
+) -> tuple[Spill, Spill | None, Path | None]:
+    """The rows that stay, and their issues, by partition; and their fingerprints."""
     context = load_context(task.context)
     plan = context.plan(children.table)
     name = context.folder("settled") / f"{children.table}-{task.bucket}"
@@ -244,19 +278,22 @@ def _spill(task: SettleTask, children: Children, rows: pl.DataFrame) -> tuple[Sp
     label = plan.partition or NO_PARTITION
     place = [pl.col("__partition").alias(label), pl.col("__year").alias(YEAR)]
     shown = [column for column in plan.published if column in rows.columns]
+    told = staying
     if plan.follows:  # a number of its own, by which protection can take a row away
         staying = staying.with_row_index("__number")
         shown.append("__row")
-    told = staying.with_columns(__row="__number") if plan.follows else staying
+        chunk = pl.lit(task.bucket, pl.UInt32).alias("__chunk")
+        told = staying.with_columns(chunk, __row="__number")
+    prints = _fingerprints(task, children.table, told)
     spill = write_spill(name.with_suffix(".arrow"), told.select(*shown, *place), label)
     if not children.issues:
-        return spill, None
+        return spill, None, prints
     number = ["__number"] if plan.follows else []
     kept = concat(piece.read() for piece in children.issues).join(
         staying.select(*PLACE, *number, pl.col("__partition").alias(label)), on=PLACE
     )
     issues = kept.select("__column", "__code", *(pl.col(n).alias("__row") for n in number), label)
-    return spill, write_spill(name.with_suffix(".issues"), issues, label)
+    return spill, write_spill(name.with_suffix(".issues"), issues, label), prints
 
 
 def _set_aside(task: SettleTask, name: str, rows: pl.DataFrame) -> None:
@@ -276,7 +313,7 @@ def _set_aside(task: SettleTask, name: str, rows: pl.DataFrame) -> None:
 def _no_prints() -> pl.DataFrame:
     return pl.DataFrame(
         schema={
-            **dict.fromkeys((*KEY, *DIGEST, "__problems"), pl.UInt64),
+            **dict.fromkeys((*KEY, *DIGEST, SHOWN, "__problems"), pl.UInt64),
             "__decision": DECISION,
             "__partition": pl.String,
             "__year": pl.String,

@@ -13,6 +13,7 @@ from pathlib import Path
 import polars as pl
 
 from epc_release.anonymise.risk import Marginal
+from epc_release.anonymise.ruletally import RuleTally
 from epc_release.release import quarantine
 from epc_release.release.context import load_context
 from epc_release.release.execute import Executor
@@ -34,7 +35,10 @@ class Collected:
     """What the tasks so far have left: files by table, and the accounts.
 
     ``newest`` are the places of the latest record of each unit, found among ``contenders``.
-    ``crowded`` counts the published records of units beyond their limit, by partition.
+    ``crowded`` counts the published records of units beyond their limit, by partition; ``listed``
+    are positions of certificates of the suppression list that the extract has. ``remembered`` are
+    by table and bucket the fingerprints of what stayed, ``rules`` by table and column what a rule
+    did.
     """
 
     accounts: dict[str, Account] = field(default_factory=lambda: defaultdict(Account))
@@ -52,6 +56,9 @@ class Collected:
         default_factory=lambda: defaultdict(list)
     )
     crowded: dict[str, Counter[str | None]] = field(default_factory=lambda: defaultdict(Counter))
+    listed: set[int] = field(default_factory=set)
+    rules: dict[str, dict[str, RuleTally]] = field(default_factory=lambda: defaultdict(dict))
+    remembered: dict[str, dict[int, Path]] = field(default_factory=lambda: defaultdict(dict))
     stars: dict[int, Path] = field(default_factory=dict)  # by group
     chunks: list[tuple[int, str, int]] = field(default_factory=list)  # number, part, records
 
@@ -83,6 +90,10 @@ def _collect(found: Collected, done: Routed) -> None:
     found.data[done.table].append((done.chunk, done.data))
     found.issues[done.table].append((done.chunk, done.issues))
     found.prints[done.table].append((done.chunk, done.prints))
+    found.listed.update(done.listed)
+    rules = found.rules[done.table]
+    for column, told in done.rules.items():
+        rules[column] = rules[column] + told if column in rules else told
     if done.units is not None:
         found.units[done.table].append((done.chunk, done.units))
     if done.contenders is not None:
@@ -122,6 +133,8 @@ def _collect_settled(
             issues[table.table].append((done.bucket, table.issues))
         if table.left_out is not None:
             found.left_out.append(table.left_out)
+        if table.prints is not None:
+            found.remembered[table.table][done.bucket] = table.prints
     if done.drops is not None:
         found.drops[done.tables[0].table].append(done.drops)
 

@@ -8,20 +8,19 @@ not in this release stand in it as long as the line lives, for they may come bac
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
 from epc_release.anonymise.keys import Keyring
-from epc_release.errors import ReleaseError
+from epc_release.release.earlier import Earlier
 from epc_release.release.prepare import Prepared
 from epc_release.release.protect import GONE
 from epc_release.release.protection import Taken
+from epc_release.release.settle import PLACE
 from epc_release.release.spill import read_range
 from epc_release.schemas.register import Register
 
@@ -50,27 +49,22 @@ class Sticky:
         return {"release": self.release, "comparable": self.comparable}
 
 
-def read_sticky(prepared: Prepared) -> Sticky:
-    """What the newest whole release of the line with an earlier cut-off took away.
+def read_sticky(prepared: Prepared, before: Earlier | None) -> Sticky:
+    """What ``before``, the newest whole release of the line with an earlier cut-off, took away.
 
     Raises E413 where the state no longer has it.
     """
-    before = _newest_before(prepared)
     if before is None:
         return Sticky()
-    release, now = str(before["release"]), key_id(prepared)
-    if before.get("key_id", now) != now:
-        return Sticky(release, comparable=False)
-    if not before.get("suppressed"):
-        return Sticky(release)
+    now = key_id(prepared)
+    if before.report.get("key_id", now) != now:
+        return Sticky(before.release, comparable=False)
+    if not before.report.get("suppressed"):
+        return Sticky(before.release)
     files = {
-        table: prepared.settings.state / release / FOLDER / f"{table}.parquet"
-        for table in before["suppressed"]
+        table: before.kept(FOLDER, f"{table}.parquet") for table in before.report["suppressed"]
     }
-    for file in files.values():
-        if not file.is_file():
-            raise ReleaseError("E413", release=release, file=file)
-    return Sticky(release, files=files)
+    return Sticky(before.release, files=files)
 
 
 def key_id(prepared: Prepared) -> str | None:
@@ -94,7 +88,7 @@ def keep_taken(
             continue
         key = list(table.key)
         whole = pl.concat(parts, how="diagonal_relaxed")
-        flags = sorted(set(whole.columns) - {*key, GONE})
+        flags = sorted(set(whole.columns) - {*key, *PLACE, GONE})
         merged = whole.group_by(key).agg(pl.col(*flags, GONE).fill_null(False).any()).sort(key)
         for part in (folder, folder / FOLDER):
             part.mkdir(mode=0o700, exist_ok=True)
@@ -103,19 +97,3 @@ def keep_taken(
         file.chmod(0o600)
         kept.append(table.name)
     return kept
-
-
-def _newest_before(prepared: Prepared) -> dict[str, Any] | None:
-    line = (prepared.register.name, prepared.policy.name)
-    found = []
-    for path in prepared.settings.state.glob("*/report.json"):
-        report = json.loads(path.read_text(encoding="utf-8"))
-        same = (report.get("register"), report.get("policy")) == line
-        if same and not report.get("partial") and report.get("release") != prepared.release:
-            found.append(report)
-    earlier = [each for each in found if _cutoff(each) < prepared.cutoff]
-    return max(earlier, key=lambda each: (_cutoff(each), each["release"]), default=None)
-
-
-def _cutoff(report: Mapping[str, Any]) -> datetime:
-    return datetime.fromisoformat(report["cutoff"])

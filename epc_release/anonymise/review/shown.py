@@ -78,7 +78,7 @@ def show(policy: Policy, register: Register) -> Shown:
         description=policy.description,
         access=policy.access,
         contains_personal_data=policy.contains_personal_data,
-        approval=policy.approval,
+        approval=policy.release.approval,
         sha256=policy.sha256,
         used=policy.used,
         records=tuple(

@@ -98,9 +98,15 @@ _OPTIONS = (
         help="Pass this data quality gate once, as E301 names it; repeatable. Needs --reason.",
     ),
     click.option(
+        "--override-interval",
+        is_flag=True,
+        help="Make a release although the policy's interval (E416) is not over. Needs --reason.",
+    ),
+    click.option(
         "--reason",
         metavar="TEXT",
-        help="Why what is accepted is right; kept in the operations log, not published.",
+        help="Why what is accepted or overridden is right; kept in the operations log, not"
+        " published.",
     ),
     click.option("--encoding", metavar="NAME", help="Of CSV input that is not UTF-8."),
     click.option(

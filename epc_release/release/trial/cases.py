@@ -78,7 +78,7 @@ def _run(
     cells = _conformed(register, table, cases)
     listed = pl.Series("key", given.opted_out, dtype=pl.String)
     opted_out = listed.to_frame().select(canonical_key(pl.col("key"))).to_series()
-    context = ScreenContext(given.cutoff, register.timezone, opted_out, given.sites)
+    context = ScreenContext(given.cutoff, register.timezone, opted_out, sites=given.sites)
     decisions = bound.screen(cells.frame, context)
     published = bound.publish(cells.frame, throwaway_key())
     unreadable = {(row, names[column]) for row, column in _places(cells)}

@@ -46,6 +46,19 @@ def test_the_newest_event_wins(tmp_path: Path) -> None:
     assert "latein" not in repr(found)
 
 
+def test_events_are_known_again_however_they_are_written(tmp_path: Path) -> None:
+    lines = ["AB-1,opt_out,2024-01-01T00:00:00Z", "b2,opt_in,2024-01-02T00:00:00Z"]
+    same = ["b 2,OPT_IN,2024-01-02T01:00:00+01:00", "ab1,opt_out,2024-01-01t00:00:00.000z"]
+    others = ["ab1,opt_in,2024-01-01T00:00:00Z", "b2,opt_in,2024-01-02T00:00:01Z"]
+    first, again, other = (
+        read_suppressions(listed(tmp_path, *each), CUTOFF).digests
+        for each in (lines, [*same, same[0]], others)
+    )
+    assert first.height == 2
+    assert first.equals(again)
+    assert first.join(other, on=first.columns, how="semi").is_empty()
+
+
 def test_an_empty_list_is_a_list(tmp_path: Path) -> None:
     assert read_suppressions(listed(tmp_path), CUTOFF).opted_out.to_list() == []
 
