@@ -102,8 +102,8 @@ class RuleFacts:
     """What the policy does to one column: the rule's name, the column's class (identifier, key,
     sensitive or other) and whether it is published.
 
-    ``used`` are the hashes of the files that the rule follows, by name. ``did`` is what was counted (plain
-    values); it is not public.
+    ``used`` are the hashes of the files that the rule follows, by name. ``did`` is what was counted
+    (plain values); it is not public.
     """
 
     column: str
