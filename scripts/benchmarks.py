@@ -142,8 +142,10 @@ def disclosure(arguments: argparse.Namespace) -> None:
                 tell(f"{label} {name} {number + 1}", asdict(found))
             if len(answers) > 1:
                 raise ValueError(f"k and l differ: {answers}")
-    ratios = {label: _walls(both["epc-release"], both["duckdb"]) for label, both in runs.items()}
-    print(f"wall, epc-release / duckdb: {ratios}")
+    ratios = {
+        label: {key: _ratios(both, key) for key in ("cpu", "wall")} for label, both in runs.items()
+    }
+    print(f"epc-release / duckdb: {ratios}")
     small = {"rows": arguments.small, "seconds": alone.seconds, "ratios": spread(alone.ratios)}
     whole = {"rows": arguments.rows, "runs": runs, "ratios": ratios}
     save("disclosure", {"k_alone": small, "measures": whole})
@@ -157,8 +159,9 @@ def _answered(command: list[str], at: Path) -> tuple[measure.Run, dict[str, Any]
         return found, json.load(printed)
 
 
-def _walls(ours: list[dict[str, float]], theirs: list[dict[str, float]]) -> dict[str, float]:
-    return spread([a["wall"] / b["wall"] for a, b in zip(ours, theirs, strict=True)])
+def _ratios(runs: dict[str, list[dict[str, float]]], key: str) -> dict[str, float]:
+    pairs = zip(runs["epc-release"], runs["duckdb"], strict=True)
+    return spread([ours[key] / theirs[key] for ours, theirs in pairs])
 
 
 def extract(at: Path, rows: int) -> Path:

@@ -158,6 +158,7 @@ def test_what_cannot_be_asked_is_told(capsys: pytest.CaptureFixture[str]) -> Non
     assert "several columns b" in refused(capsys, "a.csv", "--keys", "b")
     assert "E271" in refused(capsys, "a.csv", "--keys", "a", "--sensitive", "a")
     assert "E271" in refused(capsys, "a.csv", "--keys", "a", "--ordered", "b")
+    assert "E271" in refused(capsys, "a.csv", "--keys", "a", "--unit", "b", "--partition", "b")
     assert "either --keys or" in refused(capsys, "a.csv")
     assert "either --keys or" in refused(capsys, "a.csv", "--keys", "a", "--all-columns")
     assert "no column is named" in refused(capsys, "a.csv", "--keys", ",")

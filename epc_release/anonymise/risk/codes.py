@@ -93,7 +93,7 @@ def _dictionary(series: pl.Series) -> tuple[npt.NDArray[np.int32], Any]:
         series = series.to_frame().select(zero.alias(series.name)).to_series()
     if series.dtype == pl.Null:
         series = series.cast(pl.Boolean)
-    array: pa.Array[Any] = series.to_arrow(compat_level=pl.CompatLevel.oldest())
+    array: pa.Array[Any] = series.to_arrow(compat_level=pl.CompatLevel.newest())
     coded: Any = array.dictionary_encode()
     places, values = coded.indices, coded.dictionary
     if places.null_count:

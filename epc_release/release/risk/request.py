@@ -38,6 +38,9 @@ class Request:
             if name in keys or name == self.unit:
                 other = "a key" if name in keys else "the unit"
                 raise ReleaseError("E271", column=name, problem=f"cannot be sensitive and {other}")
+        if self.partition is not None and self.partition == self.unit:
+            problem = "cannot be the partition and the unit"
+            raise ReleaseError("E271", column=self.unit, problem=problem)
         for name in self.ordered:
             if name not in self.sensitive:
                 raise ReleaseError("E271", column=name, problem="is ordered but not sensitive")
