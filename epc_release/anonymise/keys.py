@@ -13,7 +13,7 @@ import hashlib
 import hmac
 import os
 import stat
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import pairwise
 from pathlib import Path
 from typing import NoReturn
@@ -73,6 +73,12 @@ class Keyring:
         HMAC-SHA-256(this key's ASCII bytes, the record's key in UTF-8).
         """
         return self._derive(f"record-key:{table}")
+
+    def secrets(self, kinds: Iterable[str]) -> Iterator[tuple[str, bytes]]:
+        """(what it is, bytes) of everything that must never be written: for the leak test alone."""
+        yield "the secret key", self.__secret
+        for kind in kinds:
+            yield f"the pseudonym key of {kind}", bytes.fromhex(self.pseudonym_key(kind))
 
     def _derive(self, purpose: str) -> str:
         return hmac.new(self.__secret, purpose.encode(), hashlib.sha256).hexdigest()

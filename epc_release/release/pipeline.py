@@ -30,6 +30,8 @@ from epc_release.release.gates.evaluate import Judged, evaluate, settle_breaches
 from epc_release.release.gates.history import first_seen
 from epc_release.release.gates.previous import Baseline
 from epc_release.release.groups import Group, make_groups
+from epc_release.release.leaks.gather import gather
+from epc_release.release.leaks.scan import scan_fast
 from epc_release.release.ledger import check_any, check_empty
 from epc_release.release.prepare import Prepared, prepare
 from epc_release.release.progress import Progress
@@ -77,6 +79,7 @@ def build(settings: Settings, progress: Progress) -> BuildReport:
         executor = open_executor(settings.executor, settings.jobs)
         try:
             made = _make(prepared, baseline, sticky, work, executor, progress)
+            scan_fast(work / "release", work / "kept" / "private", executor, progress).check()
         finally:
             executor.close()
         facts, judged = made.facts, made.judged
@@ -121,6 +124,7 @@ def _make(
     facts = release_facts(prepared, tables, archives, judged.told, aggregates)
     describe(facts, context.job.release)
     _gather(path, found, work / "kept" / "quarantine")
+    gather(prepared, work, work / "kept" / "private")
     kept = keep_taken(prepared.register, sticky, taken, work / "kept")
     notes = {"key_id": key_id(prepared), "suppressed": kept, "sticky": sticky.told()}
     return Made(facts, judged, notes)

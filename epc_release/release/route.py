@@ -8,7 +8,8 @@ the policy's rules exclude; then a key or required value that does not parse or 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import polars as pl
@@ -27,6 +28,7 @@ from epc_release.release.context import (
     required_columns,
 )
 from epc_release.release.latest import latest_columns
+from epc_release.release.leaks.note import hidden_columns, note_chunk
 from epc_release.release.newest import spill_contenders
 from epc_release.release.protect import unit_digest
 from epc_release.release.records import (
@@ -91,8 +93,11 @@ def route(task: RouteTask) -> Routed:
     plan = context.plan(dialect.table)
     bound = context.bound(match)
     columns = columns_to_read(context, match)
-    raw = read_chunk(task.chunk, dialect.sources(columns), context.texts(dialect))
+    sources = dialect.sources(columns)
+    every = (*sources, *hidden_columns(context, match))
+    raw = read_chunk(task.chunk, every, context.texts(dialect))
     context.learn_texts(dialect, raw.table)
+    unread, raw = raw.table, replace(raw, table=raw.table.select(_among(raw.table, sources)))
     timezone, file = context.job.register.timezone, task.chunk.part.name
     cells = conform(raw.table, plan.schema, dialect, columns, timezone, file)
     decisions = _decide(context, task.chunk, cells, columns)
@@ -110,6 +115,7 @@ def route(task: RouteTask) -> Routed:
         published.select("__row"), on="__row", how="semi"
     )
     _set_aside(context, task.chunk, raw, cells, decisions)
+    note_chunk(context, task.chunk.number, match, unread, cells, stays)
     keyed = _keys(cells, plan, decisions, context.job.buckets)
     data, found, prints = _spill(context, task.chunk, plan, published, issues, keyed)
     settled = decisions.filter(~_waits(plan, cells, decisions))
@@ -333,3 +339,8 @@ def _set_aside(
         }
     )
     quarantine.write(context.folder("quarantine"), f"route-{chunk.number}", rows)
+
+
+def _among(table: pa.Table, names: Collection[str]) -> list[str]:
+    """The columns of a table that are named, in its order."""
+    return [name for name in table.column_names if name in names]

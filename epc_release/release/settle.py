@@ -18,6 +18,7 @@ import polars as pl
 from epc_release.release import quarantine
 from epc_release.release.context import load_context
 from epc_release.release.latest import LATEST, REMOVES
+from epc_release.release.leaks.note import note_settled
 from epc_release.release.records import (
     DECISION,
     EXCLUDED_BY_LIMIT,
@@ -117,6 +118,8 @@ def settle(task: SettleTask) -> Settled:
         .select(*KEY, "__decision", "__partition", "__year")
         .unique(KEY, keep="first", maintain_order=True)
     )
+    withheld = parents.filter(pl.col("__decision") != STAYS)[KEY[0]]
+    note_settled(context, f"{task.parent}-{task.bucket}", task.parent, withheld)
     below = (
         _settle_children(task, children, parents)
         for children in task.children
@@ -219,9 +222,12 @@ def _decision(task: SettleTask) -> pl.Expr:
 
 def _followed(task: SettleTask, children: Children, parents: pl.DataFrame) -> pl.DataFrame:
     """The rows with their decisions and the places of their parents; the rejected set aside."""
-    plan = load_context(task.context).plan(children.table)
+    context = load_context(task.context)
+    plan = context.plan(children.table)
     rows = concat(piece.read() for piece in children.rows)
     joined = rows.join(parents, on=KEY, how="left", maintain_order="left")
+    orphans = joined.filter(pl.col("__parent").is_null())[KEY[0]]
+    note_settled(context, f"{children.table}-{task.bucket}", children.table, orphans)
     joined = joined.with_columns(__decision=_decision(task))
     if plan.schema.primary_key:
         joined = resolve_copies(joined.drop(KEY).rename({"__own1": "__key1", "__own2": "__key2"}))

@@ -15,6 +15,7 @@ from epc_release.release.cli import (
     explain,
     failure,
     init,
+    leaks,
     policy,
     publish,
     risk,
@@ -31,7 +32,7 @@ SECTIONS: dict[str, tuple[click.Command, ...]] = {
         check.check,
         policy.policy,
     ),
-    "Build": (build.build, verify.verify, risk.risk),
+    "Build": (build.build, verify.verify, risk.risk, leaks.leaks),
     "Publish": (publish.publish,),
     "Readers": (explain.explain,),
 }

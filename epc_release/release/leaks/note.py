@@ -1,0 +1,188 @@
+"""What the tasks of a build leave out, put down where it happens, for the leak test.
+
+Grain: one file per task, in the work folder (mode 0600): digests of values in NumPy's format, and
+the few values that are searched for as they are. ``gather`` makes the private sets of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+
+from epc_release.anonymise.leaks.digests import Words, is_long, plain_digests
+from epc_release.anonymise.rules.plain import Keep, KeepMatching
+from epc_release.anonymise.rules.pseudonym import Pseudonymise
+from epc_release.anonymise.told import FieldRule
+from epc_release.release.conform.cells import Conformed
+from epc_release.release.context import Context, TablePlan
+from epc_release.release.disk import private
+from epc_release.release.spill import write_ipc
+from epc_release.schemas.checks.keys import key_digest
+from epc_release.schemas.register import HeaderMatch, TableDialect
+
+FOLDER = "leaks"
+# Digests by kind, length (``long``, ``short``) and column: identifiers that are not published, values
+# of records that go on in columns which are published as they are, those of which a column publishes
+# the pseudonym, and keys of which no record is published.
+HIDDEN, TOLD, JOINED, WITHHELD = "hidden", "told", "joined", "withheld"
+EXACT = {"table": pl.String, "column": pl.String, "value": pl.String, "key": pl.UInt64}
+STARRED = {"table": pl.String, "partition": pl.String, "column": pl.String, "value": pl.String}
+COMPOSITE = "*"  # instead of a column, where a key has several
+_LEAST_NUMBER = 10**7  # integers of fewer digits are no long values
+
+
+def hidden_columns(context: Context, match: HeaderMatch) -> frozenset[str]:
+    """Columns of a file that identify and are not published as they are (our names)."""
+    rules = context.job.policy.tables[match.dialect.table]
+    present = {name for name in match.columns if name is not None}
+    return frozenset(name for name in present if _identifies(rules[name]))
+
+
+def _identifies(rule: FieldRule) -> bool:
+    hides = not isinstance(rule.rule, Keep)
+    return hides and (rule.column_class == "identifier" or isinstance(rule.rule, Pseudonymise))
+
+
+@dataclass(frozen=True)
+class _Note:
+    """What one chunk is looked at for."""
+
+    plan: TablePlan
+    dialect: TableDialect
+    rules: dict[str, FieldRule]
+    raw: pa.Table
+    frame: pl.DataFrame
+    stays: pl.Series
+
+    def files(self, hidden: Iterable[str]) -> Iterator[tuple[str, Words]]:
+        for name in sorted(hidden):
+            yield from _digests(HIDDEN, name, self._texts(name))
+        staying, leaving = self.frame.filter(self.stays), self.frame.filter(~self.stays)
+        for name, column in self.rules.items():
+            if name not in self.frame.columns:
+                continue
+            if isinstance(column.rule, Keep | KeepMatching):
+                if column.column_class == "identifier":
+                    yield from _digests(TOLD, name, _text(staying[name]))
+                    yield from _digests(HIDDEN, name, _text(leaving[name]))
+                elif (texts := _could_be_long(staying[name])) is not None:
+                    yield f"{TOLD}/long/{name}", plain_digests(texts)
+            elif isinstance(column.rule, Pseudonymise) and name not in self.plan.table.key:
+                yield f"{JOINED}/long/{name}", plain_digests(_text(staying[name]))
+
+    def _texts(self, name: str) -> pl.Series:
+        """Distinct texts of a column that is not published, as conformed or else as they stand."""
+        if name in self.frame.columns:
+            return _text(self.frame[name])
+        if name not in self.raw.column_names:
+            return pl.Series(dtype=pl.String)
+        column: Any = self.raw.column(name).combine_chunks()
+        if pa.types.is_dictionary(column.type):
+            column = column.dictionary
+        tokens = {*self.plan.schema.missing_values(name), *self.dialect.missing.get(name, ())}
+        texts = pl.Series(column, dtype=pl.String).str.strip_chars()
+        return texts.filter((texts != "") & ~texts.is_in(sorted(tokens)))
+
+    def exact(self) -> pl.DataFrame:
+        """Keys and units of records that do not go on, with half a digest of the key."""
+        leaving = self.frame.filter(~self.stays)
+        key = self.plan.table.key
+        found = [pl.DataFrame(schema=EXACT)]
+        readable = leaving.filter(pl.all_horizontal(pl.col(name).is_not_null() for name in key))
+        half = key_digest(readable, key)["h1"].alias("key")
+        for name in dict.fromkeys((*key, *((self.plan.table.unit,) * bool(self.plan.table.unit)))):
+            if name in readable.columns:
+                values = pl.DataFrame({"value": readable[name].cast(pl.String), "key": half})
+                named = values.select(
+                    pl.lit(self.plan.table.name).alias("table"),
+                    pl.lit(name).alias("column"),
+                    "value",
+                    "key",
+                )
+                found.append(named.drop_nulls("value"))
+        return pl.concat(found)
+
+
+def note_chunk(
+    context: Context,
+    number: int,
+    match: HeaderMatch,
+    raw: pa.Table,
+    cells: Conformed,
+    stays: pl.Series,
+) -> None:
+    """Put down what one chunk has that is not to be published.
+
+    ``raw`` has the text of ``hidden_columns``, ``cells`` every conformed column that was read,
+    ``stays`` (Boolean) tells which records go on.
+    """
+    plan = context.plan(match.dialect.table)
+    rules = dict(context.job.policy.tables[plan.table.name])
+    noted = _Note(plan, match.dialect, rules, raw, cells.frame, stays)
+    _write(context, f"route-{number}", noted.files(hidden_columns(context, match)))
+    exact = noted.exact()
+    if len(exact):
+        write_ipc(context.folder(FOLDER) / f"route-{number}.exact", exact.to_arrow())
+
+
+def note_settled(context: Context, name: str, table: str, keys: pl.Series) -> None:
+    """Put down keys of ``table`` of which no record is published: halves (``h1``) of their digests.
+
+    ``name`` is the task's own.
+    """
+    plan = context.plan(table)
+    column = plan.table.key[0] if len(plan.table.key) == 1 else COMPOSITE
+    _write(context, f"settle-{name}", [(f"{WITHHELD}/long/{column}", keys.to_numpy())])
+
+
+def note_starred(context: Context, name: str, cells: pl.DataFrame) -> None:
+    """Put down what protection took away: columns of ``STARRED``, all text.
+
+    Each row is a value in its published spelling that no row of its partition has any more in that
+    column; a record that was dropped gives its published key. ``name`` is the task's own.
+    """
+    if len(cells):
+        write_ipc(context.folder(FOLDER) / f"{name}.starred", cells.select(STARRED).to_arrow())
+
+
+def _digests(kind: str, name: str, texts: pl.Series) -> Iterator[tuple[str, Words]]:
+    if len(texts):
+        long = is_long(texts).to_numpy()
+        plain = plain_digests(texts)
+        yield f"{kind}/long/{name}", plain[long]
+        yield f"{kind}/short/{name}", plain[~long]
+
+
+def _could_be_long(column: pl.Series) -> pl.Series | None:
+    """The distinct values of text, and of whole numbers with as many digits as a long value."""
+    if column.dtype.is_integer():
+        return _text(column.filter(column.abs() >= _LEAST_NUMBER))
+    if column.dtype not in (pl.String, pl.Categorical):
+        return None
+    texts = _text(column)
+    return texts.filter(is_long(texts))
+
+
+def _text(column: pl.Series) -> pl.Series:
+    """The values as text, of Categorical the distinct ones."""
+    values = column.drop_nulls()
+    return (values.unique() if values.dtype == pl.Categorical else values).cast(pl.String)
+
+
+def _write(context: Context, name: str, arrays: Iterable[tuple[str, Words]]) -> None:
+    found: dict[str, list[Words]] = {}
+    for kind, words in arrays:
+        if len(words):
+            found.setdefault(kind, []).append(words)
+    joined = {kind: np.concatenate(parts) for kind, parts in found.items()}
+    if joined:
+        with open(context.folder(FOLDER) / f"{name}.npz", "wb", opener=private) as sink:
+            np.savez(sink, **joined)  # type: ignore[arg-type]
+
+
