@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 from epc_release.anonymise.leaks.documents import phrases
 from epc_release.anonymise.leaks.finding import STRUCTURE, VALUE
 from epc_release.anonymise.leaks.footers import Chunk, dissect
-from epc_release.manifests.columns import FIELD_METADATA, FILE_METADATA, arrow_schema
+from epc_release.manifests.columns import FIELD_METADATA, FILE_METADATA, SCHEMA_KEY, arrow_schema
 from epc_release.manifests.described import DescribedTable
 from epc_release.manifests.inspect import DAMAGE
 from epc_release.manifests.issues import SCHEMA as ISSUES_SCHEMA
@@ -36,7 +36,9 @@ class Part:
         self._path, self._table, self._data, self._private = path, table, data, private
         self._schema = ISSUES_SCHEMA if path == ISSUES else None
         if table is not None:
-            self._schema = arrow_schema(table.schema)
+            self._schema = arrow_schema(table.schema).with_metadata(
+                {SCHEMA_KEY: table.schema_id.encode()}
+            )
         self._known: Collection[str] = self._schema.names if self._schema else ()
 
     def findings(self) -> Iterator[Found]:

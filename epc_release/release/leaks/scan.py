@@ -121,7 +121,7 @@ def _run(
             leaks += found
             tell(1)
     return LeaksReport(
-        release=root.name,
+        release=_descriptions(root)[0].release,
         objects=len(tasks),
         bytes=sum((root / task.path).lstat().st_size for task in tasks),
         needles=len(private.needles),
@@ -158,5 +158,5 @@ def _descriptions(root: Path) -> tuple[Described, frozenset[str]]:
         described = read_descriptor((root / DESCRIPTOR).read_bytes())
         listed = frozenset(parse_checksums((root / CHECKSUMS).read_text(encoding="utf-8")))
     except (OSError, ValueError):
-        return Described(root.name, (), ()), frozenset()
+        return Described("release", (), ()), frozenset()
     return described, listed
