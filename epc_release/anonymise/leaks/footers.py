@@ -8,30 +8,36 @@ Source: apache/parquet-format, README.md and src/main/thrift/parquet.thrift (2.1
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import pyarrow as pa
 
 from epc_release.anonymise.leaks.thrift import Reader, Struct
 
 MAGIC = b"PAR1"
-_CODECS = {0: None, 1: "snappy", 2: "gzip", 4: "brotli", 6: "zstd", 7: "lz4_raw"}
+DAMAGE = (
+    *(ValueError, KeyError, IndexError, TypeError, AttributeError, OverflowError, OSError),
+    *(struct.error, pa.ArrowException),
+)
+_CODECS: Mapping[int, Any] = {0: None, 1: "snappy", 2: "gzip", 4: "brotli", 6: "zstd", 7: "lz4_raw"}
 _BYTE_ARRAY, _BOOLEAN = 6, 0
 _WIDTHS = {0: 1, 1: 4, 2: 8, 4: 4, 5: 8}
-_DATA, _INDEX, _DICTIONARY, _DATA_2 = 0, 1, 2, 3
+_DICTIONARY = 2
 # Fields by id that a file of ours may have (FileMetaData without encryption, ColumnMetaData without
-# key-value metadata, index pages and Bloom filters, ColumnChunk without other files).
+# key-value metadata, index pages and Bloom filters, ColumnChunk without other files, pages of
+# version 1).
 _FILE = frozenset({1, 2, 3, 4, 5, 6, 7})
 _GROUP = frozenset({1, 2, 3, 4, 5, 6, 7})
 _CHUNK = frozenset({2, 3, 4, 5, 6, 7})
 _COLUMN = frozenset({1, 2, 3, 4, 5, 6, 7, 9, 11, 12, 13, 16})
 _STATISTICS = frozenset({1, 2, 3, 4, 5, 6, 7, 8})
-_PAGE = frozenset({1, 2, 3, 5, 7, 8})
+_PAGE = frozenset({1, 2, 3, 5, 7})
 _HEADERS: Mapping[int, frozenset[int]] = {
     5: frozenset({1, 2, 3, 4, 5}),
     7: frozenset({1, 2, 3}),
-    8: frozenset({1, 2, 3, 4, 5, 6, 7, 8}),
 }
 _EMPTY_FRAME = 13  # bytes of a zstd frame without content, at most
 _VALUES = (1, 2, 5, 6)  # of Statistics: max, min, max_value, min_value
@@ -86,7 +92,7 @@ def dissect(data: bytes, known: Collection[str]) -> Dissected:
             for name, column in zip(names, group[1], strict=True):
                 owned += _chunk(data, found, number, name, column, group[3])
         _gaps(found, sorted(owned), len(data))
-    except (ValueError, KeyError, IndexError, TypeError, pa.ArrowException) as error:
+    except DAMAGE as error:
         found.wrong("footer", f"it cannot be followed ({type(error).__name__})")
     return found
 
@@ -115,9 +121,10 @@ def _chunk(
     _known(found, told.layer, chunk, _CHUNK)
     _known(found, told.layer, meta, _COLUMN)
     _statistics(found, told, meta.get(12, {}), "statistics")
-    start = min(at for at in (meta[9], meta.get(11, 0)) if at)  # 0: there is no such page
-    yield start, start + meta[7]
-    _pages(data, found, told, start, start + meta[7], _CODECS[meta[4]], rows)
+    start = min(filter(None, (meta[9], meta.get(11, 0))), default=0)  # 0: there is no such page
+    if start:
+        yield start, start + meta[7]
+        _pages(data, found, told, start, start + meta[7], _CODECS[meta[4]], rows)
     for offset, length, what in ((4, 5, "offset index"), (6, 7, "column index")):
         if offset in chunk:
             reader = Reader(data, chunk[offset])
@@ -138,7 +145,7 @@ def _chunk(
 
 
 def _pages(
-    data: bytes, found: Dissected, told: Chunk, at: int, end: int, codec: str | None, rows: int
+    data: bytes, found: Dissected, told: Chunk, at: int, end: int, codec: Any, rows: int
 ) -> None:
     values = 0
     while at < end:
@@ -147,7 +154,8 @@ def _pages(
         _known(found, told.layer, head, _PAGE)
         at = reader.at + head[3]
         body = _decompressed(data[reader.at : at], head[2], codec)
-        kind, inner = head[1], next((head[k] for k in _HEADERS if k in head), {})
+        kind = head[1]
+        inner: Struct = next((head[k] for k in _HEADERS if k in head), {})
         for key, allowed in _HEADERS.items():
             _known(found, told.layer, head.get(key, {}), allowed)
         if kind == _DICTIONARY:
@@ -155,12 +163,12 @@ def _pages(
         else:
             values += inner[1]
             told.pages.append(body)
-            _statistics(found, told, inner.get(5 if kind == _DATA else 8, {}), "page statistics")
+            _statistics(found, told, inner.get(5, {}), "page statistics")
     if values != rows or at != end:
         found.wrong(told.layer, f"its pages hold {values} values of {rows} rows")
 
 
-def _decompressed(body: bytes, size: int, codec: str | None) -> bytes:
+def _decompressed(body: bytes, size: int, codec: Any) -> bytes:
     if codec is None:
         return body
     if not size:  # a frame of nothing, which the codec refuses
@@ -194,8 +202,8 @@ def _statistics(found: Dissected, told: Chunk, statistics: Struct, what: str) ->
         found.wrong(told.layer, f"its {what} are not exact")
 
 
-def _known(found: Dissected, layer: str, struct: Struct, allowed: frozenset[int]) -> None:
-    if extra := sorted(struct.keys() - allowed):
+def _known(found: Dissected, layer: str, told: Struct, allowed: frozenset[int]) -> None:
+    if extra := sorted(told.keys() - allowed):
         found.wrong(layer, f"it has fields of the format that ours never have: {extra}")
 
 

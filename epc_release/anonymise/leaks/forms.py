@@ -12,8 +12,8 @@ from typing import NamedTuple
 from urllib.parse import quote, quote_plus
 
 SHORTEST = 8  # bytes; a shorter value is everywhere by chance and is compared as a whole cell
-# Words of digits alone, or of hexadecimal ones, stand in longer numbers and hashes by chance.
-_PLAIN_NUMBER = re.compile(r"[0-9a-fA-F]{,24}")
+# So few digits, decimal or hexadecimal, stand in longer numbers and hashes by chance.
+_PLAIN_NUMBER = re.compile(r"[0-9a-fA-F]{,15}")
 _GAPS = re.compile(r"[\s-]+")
 _DIGESTS = ("md5", "sha1", "sha256")
 

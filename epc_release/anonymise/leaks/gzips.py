@@ -6,7 +6,13 @@ import zlib
 from collections.abc import Iterator
 from typing import BinaryIO
 
-_FLAGS = {1: "flag of a text", 2: "header checksum", 4: "extra field", 8: "file name", 16: "comment"}
+_FLAGS = {
+    1: "flag of a text",
+    2: "header checksum",
+    4: "extra field",
+    8: "file name",
+    16: "comment",
+}
 _BLOCK = 1 << 20
 
 

@@ -60,7 +60,7 @@ class Hit(NamedTuple):
 
 
 class Needles:
-    """Values of at least ``SHORTEST`` bytes, ready to be searched for; shorter ones are left out."""
+    """Values of at least ``SHORTEST`` bytes, ready to be searched for; others are left out."""
 
     def __init__(self, values: Iterable[Needle | SecretNeedle]) -> None:
         self._values: Sequence[Needle | SecretNeedle] = [
@@ -128,7 +128,7 @@ class _Index:
         order = np.argsort(words, kind="stable")
         self._words: NDArray[np.uint64] = words[order]
         self._owners = np.array([number for _, number in found], dtype=np.int32)[order]
-        bits = max(16, int(len(words)).bit_length() + 5)
+        bits = max(16, len(words).bit_length() + 5)
         self._shift = np.uint64(64 - bits)
         self._marked = np.zeros(1 << bits, dtype=bool)
         self._marked[self._slots(self._words)] = True

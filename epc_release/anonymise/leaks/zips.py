@@ -9,13 +9,18 @@ from __future__ import annotations
 import struct
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from typing import BinaryIO
 
 DAMAGE = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, RuntimeError, ValueError)
 FIRST_TIME = (1980, 1, 1, 0, 0, 0)
 _LOCAL = struct.Struct("<IHHHHHIIIHH")
-_LOCAL_MAGIC, _END_MAGIC, _END64_MAGIC, _LOCATOR_MAGIC = 0x04034B50, 0x06054B50, 0x06064B50, 0x07064B50
+_LOCAL_MAGIC, _END_MAGIC, _END64_MAGIC, _LOCATOR_MAGIC = (
+    0x04034B50,
+    0x06054B50,
+    0x06064B50,
+    0x07064B50,
+)
 _TIME, _DATE, _UTF8, _DEFLATED = 0, 33, 0x0800, 8
 _VERSIONS = (20, 45)
 _END_BYTES, _END64_BYTES, _LOCATOR_BYTES = 22, 56, 20
@@ -50,14 +55,13 @@ def _central(info: zipfile.ZipInfo) -> Iterator[tuple[str, str]]:
         yield layer, "a member has attributes of its own"
 
 
-def _local(
-    file: BinaryIO, info: zipfile.ZipInfo, at: int
-) -> Iterator[tuple[str, str]]:
+def _local(file: BinaryIO, info: zipfile.ZipInfo, at: int) -> Generator[tuple[str, str], None, int]:
     """Problems of a member's local header; returns where the next one must begin."""
     layer = f"local header at byte {info.header_offset}"
     if info.header_offset != at:
-        yield f"bytes {min(at, info.header_offset)}-{max(at, info.header_offset)}", (
-            "they belong to no member, or to two"
+        yield (
+            f"bytes {min(at, info.header_offset)}-{max(at, info.header_offset)}",
+            ("they belong to no member, or to two"),
         )
     file.seek(info.header_offset)
     magic, version, flags, method, time, date, crc, *_, name, extra = _LOCAL.unpack(
@@ -71,7 +75,7 @@ def _local(
         yield layer, "it has another name than the directory"
     if not _only_sizes(file.read(extra)):
         yield layer, "it has an extra field that is not ZIP64 sizes"
-    return info.header_offset + _LOCAL.size + name + extra + info.compress_size
+    return int(info.header_offset + _LOCAL.size + name + extra + info.compress_size)
 
 
 def _end(file: BinaryIO, zipped: zipfile.ZipFile, at: int) -> Iterator[tuple[str, str]]:
@@ -105,6 +109,9 @@ def unpacked(file: BinaryIO, info: zipfile.ZipInfo) -> Iterator[bytes]:
     file.seek(info.header_offset)
     *_, name, extra = _LOCAL.unpack(file.read(_LOCAL.size))
     file.seek(name + extra, 1)
+    if info.compress_type == zipfile.ZIP_STORED:
+        yield file.read(info.compress_size)
+        return
     left, stream = info.compress_size, zlib.decompressobj(-zlib.MAX_WBITS)
     while left:
         piece = file.read(min(left, _BLOCK))

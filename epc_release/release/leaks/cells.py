@@ -25,11 +25,13 @@ def csv_cells(source: Any, names: Sequence[str]) -> Iterator[tuple[str, pl.Serie
     )
     parse = pc.ParseOptions(newlines_in_values=True)
     try:
-        reader = pc.open_csv(pa.PythonFile(source, "r"), read, parse, convert)
+        file: Any = pa.PythonFile(source, "r")  # a file object, which the stubs do not know
+        reader = pc.open_csv(file, read, parse, convert)
     except pa.ArrowInvalid as error:
         if "Empty CSV" in str(error):
             return
         raise
     for batch in reader:
-        for name, column in zip(batch.schema.names, batch.columns, strict=True):
+        columns: list[Any] = batch.columns
+        for name, column in zip(batch.schema.names, columns, strict=True):
             yield name, pl.Series(column.dictionary, dtype=pl.String)

@@ -116,7 +116,9 @@ class _Merged:
         others = {place: words for place, words in found.items() if place[2] != column}
         return _joined([self._public, *_of(others, TOLD), *_of(others, JOINED)])
 
-    def _put(self, name: tuple[str, str], words: Words, length: str = "long", field: str = "") -> None:
+    def _put(
+        self, name: tuple[str, str], words: Words, length: str = "long", field: str = ""
+    ) -> None:
         number = self.names.setdefault(name, len(self.names))
         made = keyed(words, self.key, field if length == "short" else "")
         with open(self._folder / f"{number}.u64", "ab", opener=private) as sink:
@@ -153,7 +155,7 @@ def _among(words: Words, known: Words) -> NDArray[np.bool_]:
         return np.zeros(len(words), dtype=bool)
     places = np.searchsorted(known, words)
     places[places == len(known)] = 0
-    return known[places] == words
+    return np.equal(known[places], words)
 
 
 def _without(words: Words, known: Words) -> Words:
@@ -237,9 +239,15 @@ def _write_sets(target: Path, merged: _Merged, policy: Policy) -> None:
     ]
     if kinds:
         lines.append(f"key_id = {json.dumps(Keyring.from_environment().key_id)}")
-    lines += ["", "[pseudonymised]", *(f"{json.dumps(n)} = {json.dumps(k)}" for n, k in kinds.items())]
+    lines += [
+        "",
+        "[pseudonymised]",
+        *(f"{json.dumps(n)} = {json.dumps(k)}" for n, k in kinds.items()),
+    ]
     for (kind, column), number in merged.names.items():
-        told = (f"{key} = {json.dumps(value)}" for key, value in (("kind", kind), ("column", column)))
+        told = (
+            f"{key} = {json.dumps(value)}" for key, value in (("kind", kind), ("column", column))
+        )
         lines += ["", "[[sets]]", *told, f"file = {number}"]
     with open(target / SETS, "w", encoding="utf-8", newline="\n", opener=private) as sink:
         sink.write("\n".join([*lines, ""]))
@@ -251,7 +259,7 @@ def _write_frame(path: Path, frame: pl.DataFrame) -> None:
 
 
 def _write_canaries(path: Path, prepared: Prepared) -> None:
-    """What stands beside a synthetic extract for this policy; a header alone where there is none."""
+    """What stands beside a synthetic extract for this policy; a header alone if there is none."""
     names = ("table", "column", "value")
     folders = {
         part.location.path.parent

@@ -6,9 +6,8 @@ the few values that are searched for as they are. ``gather`` makes the private s
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -27,9 +26,9 @@ from epc_release.schemas.checks.keys import key_digest
 from epc_release.schemas.register import HeaderMatch, TableDialect
 
 FOLDER = "leaks"
-# Digests by kind, length (``long``, ``short``) and column: identifiers that are not published, values
-# of records that go on in columns which are published as they are, those of which a column publishes
-# the pseudonym, and keys of which no record is published.
+# Digests by kind, length (``long``, ``short``) and column: identifiers that are not published;
+# values of records that go on, in columns which are published as they are; those of which a column tells
+# the pseudonym; keys of which no record is published.
 HIDDEN, TOLD, JOINED, WITHHELD = "hidden", "told", "joined", "withheld"
 EXACT = {"table": pl.String, "column": pl.String, "value": pl.String, "key": pl.UInt64}
 STARRED = {"table": pl.String, "partition": pl.String, "column": pl.String, "value": pl.String}
@@ -91,12 +90,15 @@ class _Note:
 
     def exact(self) -> pl.DataFrame:
         """Keys and units of records that do not go on, with half a digest of the key."""
-        leaving = self.frame.filter(~self.stays)
-        key = self.plan.table.key
+        unit, key = self.plan.table.unit, self.plan.table.key
+        frame = self.frame
+        if unit is not None and unit not in frame.columns and unit in self.raw.column_names:
+            frame = frame.with_columns(pl.Series(unit, self.raw.column(unit).cast(pa.string())))
+        leaving = frame.filter(~self.stays)
         found = [pl.DataFrame(schema=EXACT)]
         readable = leaving.filter(pl.all_horizontal(pl.col(name).is_not_null() for name in key))
         half = key_digest(readable, key)["h1"].alias("key")
-        for name in dict.fromkeys((*key, *((self.plan.table.unit,) * bool(self.plan.table.unit)))):
+        for name in dict.fromkeys((*key, *([unit] if unit else ()))):
             if name in readable.columns:
                 values = pl.DataFrame({"value": readable[name].cast(pl.String), "key": half})
                 named = values.select(
@@ -105,7 +107,7 @@ class _Note:
                     "value",
                     "key",
                 )
-                found.append(named.drop_nulls("value"))
+                found.append(named.drop_nulls("value").filter(pl.col("value") != ""))
         return pl.concat(found)
 
 
@@ -184,5 +186,3 @@ def _write(context: Context, name: str, arrays: Iterable[tuple[str, Words]]) -> 
     if joined:
         with open(context.folder(FOLDER) / f"{name}.npz", "wb", opener=private) as sink:
             np.savez(sink, **joined)  # type: ignore[arg-type]
-
-

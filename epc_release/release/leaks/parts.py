@@ -1,4 +1,4 @@
-"""A Parquet part: every decoded value, and everything that the format says of values beside them."""
+"""A Parquet part: every decoded value, and all that the format says of values beside them."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _INTEGERS = (pa.int64(), pa.int32())
 
 
 class Part:
-    """The bytes of a part and the table of the descriptor that it belongs to, where there is one."""
+    """The bytes of a part, and the table of the descriptor that it belongs to."""
 
     def __init__(
         self, path: str, table: DescribedTable | None, data: bytes, private: Private
@@ -85,16 +85,17 @@ class Part:
                     yield f"column {name}, values", VALUE, what
 
     def _partition(self, table: pa.Table) -> Iterator[Found]:
-        """The value that the folder names must be the rows'; none of its starred cells may stand."""
+        """The folder's value must be that of the rows; none of its starred cells may stand."""
         described = self._table
         if described is None:
             return
         value = partition_value(self._path)
         if not table.num_rows:
             yield "file", STRUCTURE, "it has no rows, so its folder tells a value that nobody has"
-        elif described.partition in table.column_names:
-            if set(texts(table.column(described.partition))) != {value} - {None}:
-                yield "name", STRUCTURE, "its folder tells a value that its rows do not have"
+        elif described.partition in table.column_names and (
+            set(texts(table.column(described.partition))) != {value} - {None}
+        ):
+            yield "name", STRUCTURE, "its folder tells a value that its rows do not have"
         starred = self._private.starred.filter(
             table=described.name, partition="" if value is None else value
         )
@@ -141,7 +142,9 @@ class Part:
             yield "ARROW:schema", STRUCTURE, "it has columns that the descriptor does not have"
         elif self._schema is not None and not schema.equals(self._schema, check_metadata=True):
             yield "ARROW:schema", STRUCTURE, "it is not the schema of the descriptor"
-        yield from self._cells("ARROW:schema", phrases(schema.to_string(truncate_metadata=False)), "")
+        yield from self._cells(
+            "ARROW:schema", phrases(schema.to_string(truncate_metadata=False)), ""
+        )
 
     def _search(self, layer: str, data: bytes) -> Iterator[Found]:
         hits = {(hit.source, hit.form): None for hit in self._private.needles.found(data)}

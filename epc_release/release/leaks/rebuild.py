@@ -10,6 +10,7 @@ from __future__ import annotations
 import io
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pyarrow as pa
@@ -34,7 +35,9 @@ def rebuilt(path: str, file: pq.ParquetFile, table: pa.Table, schema: pa.Schema)
     if path == ISSUES:
         sink = io.BytesIO()
         records = table.replace_schema_metadata(None).to_pylist()
-        pq.write_table(pa.Table.from_pylist(records, schema=ISSUES_SCHEMA), sink, compression="zstd")
+        pq.write_table(
+            pa.Table.from_pylist(records, schema=ISSUES_SCHEMA), sink, compression="zstd"
+        )
         return sink.getvalue()
     with tempfile.TemporaryDirectory() as folder:
         with open_part(Path(folder), "part", schema, sorted_by=_order(file, schema)) as part:
@@ -44,7 +47,7 @@ def rebuilt(path: str, file: pq.ParquetFile, table: pa.Table, schema: pa.Schema)
         return (Path(folder) / "part").read_bytes()
 
 
-def texts(column: pa.ChunkedArray[pa.Scalar]) -> pl.Series:
+def texts(column: pa.ChunkedArray[Any]) -> pl.Series:
     """The distinct values of a column as text."""
     values = pl.Series(column)
     return values.drop_nulls().unique().cast(pl.String)

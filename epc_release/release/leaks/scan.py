@@ -14,25 +14,28 @@ from epc_release.manifests.checksums import parse_checksums
 from epc_release.manifests.described import Described, read_descriptor
 from epc_release.manifests.layout import CHECKSUMS, DESCRIPTOR
 from epc_release.release.execute import Executor
-from epc_release.release.leaks.private import load_private
-from epc_release.release.leaks.walk import Object, Walk, shown_path
+from epc_release.release.leaks.private import MOST_EXACT, load_private
+from epc_release.release.leaks.walk import Object, Walk, names_leak, shown_path, skim
 from epc_release.release.progress import Progress
 
-FULL, NAMES = "full", "names"
 _FAST_EXACT = 300  # values of each kind that are searched for in bytes in every build
 _FAST_PARTS = 2  # parts of each table, and archives, that every build reads to the last byte
+_BATCH = 64  # objects that are skimmed by one task
 
 
 @dataclass(frozen=True)
 class ScanTask:
-    """One object; ``depth`` is ``full``, or ``names`` for its name and structure alone."""
+    """Objects of the release in ``root``. Skimmed: their structure and keys alone are looked at.
+
+    ``most``: how many values of each kind are searched for in bytes.
+    """
 
     root: Path
-    path: str
+    paths: tuple[str, ...]
     private: Path
     canaries: Path | None = None
-    depth: str = FULL
-    most: int | None = None
+    skim: bool = False
+    most: int = MOST_EXACT
 
 
 @dataclass(frozen=True)
@@ -78,59 +81,68 @@ def scan(
 
     Raises E422 to E424 and E160 to E163 where it cannot be done.
     """
-    tasks = [ScanTask(root, path, private, canaries) for path in _objects(root)]
-    return _run(root, tasks, executor, progress)
+    tasks = [ScanTask(root, (path,), private, canaries) for path in objects(root)]
+    return _run(tasks, executor, progress)
 
 
 def scan_fast(root: Path, private: Path, executor: Executor, progress: Progress) -> LeaksReport:
     """What every build tests before its release is installed.
 
-    The name of every object, the structure of every archive, every document in full, and some parts
-    and archives of each table to the last byte: a fault of the program is in all of them. ``scan``
-    reads the rest.
+    The names of all objects, the structure of every archive, the keys of all published records that
+    are no one's children, every document in full, and some parts and archives of each table to the
+    last byte: a fault of the program is in all of them. ``scan`` reads the rest.
     """
-    paths = _objects(root)
+    paths = objects(root)
     chosen = set(_sample(paths))
+    if names_leak(paths, load_private(private, None, _FAST_EXACT)):
+        chosen = set(paths)
+    chosen |= set(paths) - _descriptions(root)[1]
+    rest = [path for path in paths if path not in chosen]
     tasks = [
-        ScanTask(root, path, private, None, FULL if path in chosen else NAMES, _FAST_EXACT)
-        for path in paths
+        *(ScanTask(root, (path,), private, most=_FAST_EXACT) for path in sorted(chosen)),
+        *(
+            ScanTask(root, tuple(rest[i : i + _BATCH]), private, skim=True, most=_FAST_EXACT)
+            for i in range(0, len(rest), _BATCH)
+        ),
     ]
-    return _run(root, tasks, executor, progress)
+    return _run(tasks, executor, progress)
 
 
 def look(task: ScanTask) -> tuple[Leak, ...]:
-    """Run one object."""
-    most = {} if task.most is None else {"most": task.most}
-    private = load_private(task.private, task.canaries, **most)
+    """Run one task."""
+    private = load_private(task.private, task.canaries, task.most)
     described, listed = _descriptions(task.root)
-    known = task.path in listed or task.path == CHECKSUMS
-    shown = shown_path(task.path, described, known)
-    walk = Walk(Object(task.root, task.path, shown, described, known), private)
-    return tuple(sorted(set(walk.leaks() if task.depth == FULL else walk.outside())))
+    walks = []
+    for path in task.paths:
+        known = path in listed or path == CHECKSUMS
+        shown = shown_path(path, described, known)
+        walks.append(Walk(Object(task.root, path, shown, described, known), private))
+    if task.skim:
+        return tuple(skim(walks, private))
+    return tuple(sorted({leak for walk in walks for leak in walk.leaks()}))
 
 
-def _run(
-    root: Path, tasks: Sequence[ScanTask], executor: Executor, progress: Progress
-) -> LeaksReport:
-    first = tasks[0]
-    most = {} if first.most is None else {"most": first.most}
-    private = load_private(first.private, first.canaries, **most)
+def _run(tasks: Sequence[ScanTask], executor: Executor, progress: Progress) -> LeaksReport:
+    root = tasks[0].root
+    private = load_private(tasks[0].private, tasks[0].canaries, tasks[0].most)
+    paths = [path for task in tasks for path in task.paths]
     leaks: list[Leak] = []
-    with progress.stage("test for leaks", len(tasks), "objects") as tell:
-        for _, found in executor.run(look, tasks):
+    with progress.stage("test for leaks", len(paths), "objects") as tell:
+        for task, found in executor.run(look, tasks):
             leaks += found
-            tell(1)
+            tell(len(task.paths))
     return LeaksReport(
         release=_descriptions(root)[0].release,
-        objects=len(tasks),
-        bytes=sum((root / task.path).lstat().st_size for task in tasks),
+        objects=len(paths),
+        bytes=sum((root / path).lstat().st_size for path in paths),
         needles=len(private.needles),
         digests=len(private.digests),
         leaks=tuple(sorted(leaks)),
     )
 
 
-def _objects(root: Path) -> list[str]:
+def objects(root: Path) -> list[str]:
+    """Paths of all that is in a release: files, links, and folders without anything in them."""
     found = (path for path in root.rglob("*") if path.is_symlink() or not path.is_dir())
     empty = (path for path in root.rglob("*") if path.is_dir() and not any(path.iterdir()))
     return sorted(path.relative_to(root).as_posix() for path in (*found, *empty))

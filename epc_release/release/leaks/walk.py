@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import io
 import zipfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import polars as pl
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from epc_release.anonymise.leaks import gzips, zips
 from epc_release.anonymise.leaks.documents import decoded, phrases
@@ -72,12 +73,24 @@ class Walk:
             source.seek(0)
             yield from self._inside(source)
 
-    def outside(self) -> Iterator[Leak]:
-        """The name, and of an archive the structure."""
-        yield from self.name()
+    def structure(self) -> Iterator[Leak]:
+        """How an archive is made."""
         if self._object.archive is not None:
             with (self._object.root / self._object.path).open("rb") as source:
                 yield from self._zip_structure(source)
+
+    def published_keys(self) -> Iterator[tuple[str, pl.Series]]:
+        """(column, texts) of the primary key's columns in a part that is of no one's children."""
+        table = self._object.table
+        if table is not None and table.parent is None:
+            file = pq.ParquetFile(self._object.root / self._object.path)
+            read = file.read(columns=list(table.schema.primary_key), use_threads=False)
+            for name in read.column_names:
+                yield name, pl.Series(read.column(name)).drop_nulls().cast(pl.String)
+
+    def withheld_keys(self) -> Iterator[Leak]:
+        for name, values in self.published_keys():
+            yield from self._column(f"column {name}, values", values, name)
 
     def name(self) -> Iterator[Leak]:
         """What the path itself tells."""
@@ -87,12 +100,13 @@ class Walk:
 
     def _inside(self, source: BinaryIO) -> Iterator[Leak]:
         magic = source.read(4)
+        is_zip = magic == _ZIP or zipfile.is_zipfile(source)
         source.seek(0)
         if magic == _PARQUET:
             part = Part(self._object.path, self._object.table, source.read(), self._private)
             for layer, kind, what in part.findings():
                 yield Leak(self._object.shown, layer, kind, what)
-        elif magic == _ZIP or zipfile.is_zipfile(source):
+        elif is_zip:
             yield from self._zip_structure(source)
             yield from self._members(source)
         elif magic[:2] == _GZIP:
@@ -101,7 +115,8 @@ class Walk:
             source.seek(0)
             yield from self._packed("gzip content", gzips.content(source))
         elif magic == _ZSTD:
-            with pa.CompressedInputStream(source, "zstd") as stream:
+            file: Any = source
+            with pa.CompressedInputStream(file, "zstd") as stream:
                 yield from self._packed("zstd content", iter(lambda: stream.read(1 << 20), b""))
         else:
             yield from self._whole(source)
@@ -215,6 +230,27 @@ class _Pieces(io.RawIOBase):
         data = b"".join(parts)
         found, self._rest = (data, b"") if size < 0 else (data[:size], data[size:])
         return found
+
+
+def skim(walks: Sequence[Walk], private: Private) -> Iterator[Leak]:
+    """The structure of archives and the published keys; many keys in one look."""
+    columns: dict[str, list[pl.Series]] = {}
+    for walk in walks:
+        yield from walk.structure()
+        for name, values in walk.published_keys():
+            columns.setdefault(name, []).append(values)
+    suspect = (private.digests.found(pl.concat(found), name) for name, found in columns.items())
+    if any(next(iter(found), None) is not None for found in suspect):
+        for walk in walks:
+            yield from walk.withheld_keys()
+
+
+def names_leak(paths: Iterable[str], private: Private) -> bool:
+    """Whether any of these names tells something: all in one look, since there are many."""
+    text = "\n".join(paths)
+    words = pl.Series(sorted(phrases(text)), dtype=pl.String)
+    hits = (private.needles.found(text.encode()), private.digests.found(words))
+    return any(next(iter(found), None) is not None for found in hits)
 
 
 def shown_path(path: str, described: Described, listed: bool) -> str:
