@@ -39,8 +39,11 @@ from epc_release.manifests import issues
 from epc_release.manifests.layout import ISSUES
 from epc_release.release import pipeline, workspace
 from epc_release.release.config import Settings
+from epc_release.release.execute import SerialExecutor
+from epc_release.release.leaks.scan import scan
 from epc_release.release.prepare import Prepared, prepare
 from epc_release.release.progress import Silent
+from epc_release.release.report import BuildReport
 from epc_release.schemas.gates import Gates
 
 PACKAGE = Path(epc_release.__file__).parent
@@ -487,3 +490,91 @@ def test_what_a_dropped_column_holds_changes_no_byte(
     released = _released(hidden)
     assert [p for p in released if released[p] != without().get(p)] == []
     assert set(released) == set(without())
+
+
+# ------------------------------------------------- whatever the rules are, and the columns hold
+
+CANARY = "Canary" + "bdfghjlnpq"
+RULES = {
+    "drop": "",
+    "redact": "pattern = 'Canary[a-z]+'",
+    "keep_known": 'values = ["North", "South", "Trees without owners", "Where trees stand."]',
+    "keep_matching": "pattern = '[a-z]{1,9}'",
+    "pseudonymise": "",
+}
+WORDS = st.one_of(
+    st.sampled_from(["North", "Trees without owners", "T0001", "abcdefgh", "1.5", "", "part", "é"]),
+    st.just(CANARY),
+    st.text("abcdefgh", min_size=7, max_size=9),
+    st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), max_size=40).map(
+        lambda text: f"{text} {CANARY}"
+    ),
+)
+
+
+@st.composite
+def hiding(draw: st.DrawFn) -> tuple[list[tuple[str, str]], list[list[str]]]:
+    """(rule, class) of each further column, and the cells of each row."""
+    kinds = st.sampled_from(["identifier", "key", "sensitive", "other"])
+    columns = draw(st.lists(st.tuples(st.sampled_from([*RULES]), kinds), min_size=1, max_size=4))
+    row = st.lists(WORDS, min_size=len(columns), max_size=len(columns))
+    return columns, draw(st.lists(row, min_size=len(ROWS), max_size=len(ROWS)))
+
+
+@settings(
+    max_examples=15,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(hiding())
+def test_no_register_publishes_a_canary(
+    made: tuple[list[tuple[str, str]], list[list[str]]],
+) -> None:
+    """And the build's own leak test sees nothing where there is nothing."""
+    columns, cells = made
+    with tempfile.TemporaryDirectory() as name:
+        report = _generated(Path(name), columns, cells)
+        found = list(layers(report.path))
+        assert leaks(Needles([CANARY]), found) == []
+        planted = Path(name) / "planted.txt"
+        planted.write_text(CANARY, "utf-8")
+        private = Path(name) / "state" / "t1" / "private"
+        assert scan(report.path, private, planted, SerialExecutor(), Silent()).leaks == ()
+
+
+def _generated(folder: Path, columns: list[tuple[str, str]], cells: list[list[str]]) -> BuildReport:
+    register, policy = _trees(folder)
+    names = [f"more_{number}" for number in range(len(columns))]
+    fields = [{"name": name, "type": "string", "kind": "more"} for name in names]
+    schema = {**SCHEMA, "fields": [*SCHEMA["fields"], *fields]}  # type: ignore[misc]
+    (register / "trees.schema.json").write_text(json.dumps(schema), "utf-8")
+    more = "".join(
+        f'[[fields]]\ncolumns = ["{name}"]\nrule = "{rule}"\nclass = "{column_class}"\n'
+        f'why = "-"\ntables = ["trees"]\n{RULES[rule]}\n'
+        for name, (rule, column_class) in zip(names, columns, strict=True)
+    )
+    first, listed = POLICY.split("fields = [\n")
+    groups = [line.strip().strip("{},") for line in listed.strip().rstrip("]").splitlines()]
+    given = "".join(
+        "[[fields]]\n" + group.strip().replace(', rule', '\nrule').replace(', class', '\nclass')
+        .replace(', why', '\nwhy').replace(', tables', '\ntables') + "\n"
+        for group in groups
+    )  # fmt: skip
+    policy.write_text(first + given + more, "utf-8")
+    with (folder / "trees.csv").open("w", encoding="utf-8", newline="") as file:
+        head = [*(field["name"] for field in SCHEMA["fields"]), *names]  # type: ignore[index]
+        rows = [(*row, "", "", *own) for row, own in zip(ROWS, cells, strict=True)]
+        csv.writer(file).writerows([head, *rows])
+    return pipeline.build(
+        Settings(
+            register=str(register),
+            sources=(str(folder / "trees.csv"),),
+            policy=str(policy),
+            out=folder / "out",
+            state=folder / "state",
+            release="t1",
+            cutoff=datetime(2026, 1, 1, tzinfo=UTC),
+            jobs=1,
+            executor="serial",
+        ),
+        Silent(),
+    )

@@ -6,7 +6,7 @@ the few values that are searched for as they are. ``gather`` makes the private s
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +15,7 @@ import polars as pl
 import pyarrow as pa
 
 from epc_release.anonymise.leaks.digests import Words, is_long, plain_digests
+from epc_release.anonymise.rules.base import CellRule
 from epc_release.anonymise.rules.plain import Keep, KeepMatching
 from epc_release.anonymise.rules.pseudonym import Pseudonymise
 from epc_release.anonymise.told import FieldRule
@@ -27,7 +28,7 @@ from epc_release.schemas.register import HeaderMatch, TableDialect
 
 FOLDER = "leaks"
 # Digests by kind, length (``long``, ``short``) and column: identifiers that are not published;
-# values of records that go on, in columns which are published as they are; those of which a column tells
+# values of records that go on, where they are published as they are; those of which a column tells
 # the pseudonym; keys of which no record is published.
 HIDDEN, TOLD, JOINED, WITHHELD = "hidden", "told", "joined", "withheld"
 EXACT = {"table": pl.String, "column": pl.String, "value": pl.String, "key": pl.UInt64}
@@ -59,14 +60,20 @@ class _Note:
     frame: pl.DataFrame
     stays: pl.Series
 
-    def files(self, hidden: Iterable[str]) -> Iterator[tuple[str, Words]]:
+    def files(self, hidden: Collection[str]) -> Iterator[tuple[str, Words]]:
         for name in sorted(hidden):
             yield from _digests(HIDDEN, name, self._texts(name))
         staying, leaving = self.frame.filter(self.stays), self.frame.filter(~self.stays)
         for name, column in self.rules.items():
             if name not in self.frame.columns:
                 continue
-            if isinstance(column.rule, Keep | KeepMatching):
+            if isinstance(column.rule, KeepMatching) or (
+                isinstance(column.rule, CellRule) and name in hidden
+            ):
+                texts = _text(staying[name]).unique()
+                unchanged = texts.filter(column.rule.apply(texts).eq_missing(texts))
+                yield from _digests(TOLD, name, unchanged)
+            elif isinstance(column.rule, Keep):
                 if column.column_class == "identifier":
                     yield from _digests(TOLD, name, _text(staying[name]))
                     yield from _digests(HIDDEN, name, _text(leaving[name]))
