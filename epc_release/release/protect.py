@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from epc_release.anonymise.risk import Marginal, marginal, tabulate
 from epc_release.anonymise.suppression import UNIT, Suppressed, failing, suppress
 from epc_release.release.context import TablePlan, load_context
+from epc_release.release.leaks.note import note_protected
 from epc_release.release.records import DECISION, SUPPRESSED
 from epc_release.release.settle import PLACE, Piece
 from epc_release.release.spill import concat, read_range, write_ipc
@@ -120,8 +121,10 @@ def _protect(task: ProtectTask, plan: TablePlan) -> Protected:
         for each in plan.risk
         if each.action == "fail"
     }
-    folder = load_context(task.context).folder("protected")
+    context = load_context(task.context)
+    folder = context.folder("protected")
     gone = rows.filter(pl.Series(done.dropped))
+    note_protected(context, f"protect-{task.number}-{task.round}", plan, rows, left, gone)
     return Protected(
         number=task.number,
         table=task.table,
