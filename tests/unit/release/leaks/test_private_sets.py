@@ -28,7 +28,7 @@ def _empty(folder: Path, told: str) -> None:
 
 
 PLAIN = 'digests = "00000000000000ff"\nkinds = []\nrecord_keys = []\n[pseudonymised]\n'
-KEYED = 'digests = "0f"\nkinds = ["k"]\nrecord_keys = []\nkey_id = "00000000"\n[pseudonymised]\nkey = "k"\n'
+KEYED = PLAIN.replace("[]", '["k"]', 1).replace("[p", 'key_id = "00000000"\n[p') + 'key = "k"\n'
 
 
 @pytest.mark.parametrize(
