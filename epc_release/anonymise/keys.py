@@ -91,11 +91,15 @@ class Keyring:
         """
         return self._derive(f"record-key:{table}")
 
-    def secrets(self, kinds: Iterable[str]) -> Iterator[tuple[str, bytes]]:
+    def secrets(
+        self, kinds: Iterable[str] = (), tables: Iterable[str] = ()
+    ) -> Iterator[tuple[str, bytes]]:
         """(what it is, bytes) of everything that must never be written: for the leak test alone."""
         yield "the secret key", self.__secret
         for kind in kinds:
             yield f"the pseudonym key of {kind}", bytes.fromhex(self.pseudonym_key(kind))
+        for table in tables:
+            yield f"the key of the record keys of {table}", bytes.fromhex(self.record_key(table))
 
     def _derive(self, purpose: str) -> str:
         return hmac.new(self.__secret, purpose.encode(), hashlib.sha256).hexdigest()

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from epc_release.anonymise.risk import Marginal, marginal, tabulate
 from epc_release.anonymise.suppression import UNIT, Suppressed, failing, suppress
 from epc_release.release.context import TablePlan, load_context
-from epc_release.release.leaks.note import STARRED, note_starred
+from epc_release.release.leaks.note import note_protected
 from epc_release.release.records import DECISION, SUPPRESSED
 from epc_release.release.settle import PLACE, Piece
 from epc_release.release.spill import concat, read_range, write_ipc
@@ -125,7 +125,7 @@ def _protect(task: ProtectTask, plan: TablePlan) -> Protected:
     context = load_context(task.context)
     folder = context.folder("protected")
     gone = rows.filter(pl.Series(done.dropped))
-    note_starred(context, f"protect-{task.number}-{task.round}", _vanished(plan, rows, done))
+    note_protected(context, f"protect-{task.number}-{task.round}", plan, rows, left, gone)
     return Protected(
         number=task.number,
         table=task.table,
@@ -160,32 +160,6 @@ def _rows(task: ProtectTask, columns: Collection[str]) -> pl.DataFrame:
     for path in task.drops:
         rows = rows.join(read_range(path), on=PLACE, how="anti", maintain_order="left")
     return rows
-
-
-def _vanished(plan: TablePlan, rows: pl.DataFrame, done: Suppressed) -> pl.DataFrame:
-    """Values that no record of their partition has any more, for the leak test (``STARRED``)."""
-    stays = pl.Series(~done.dropped)
-    found = [pl.DataFrame(schema=STARRED)]
-    keys = dict.fromkeys(plan.table.key, np.zeros(len(rows), bool))
-    for name, flags in {**done.stars, **keys}.items():
-        cells = pl.DataFrame(
-            {
-                "table": pl.Series([plan.table.name]).new_from_index(0, len(rows)),
-                "partition": _labels(plan, rows),
-                "column": pl.Series([name]).new_from_index(0, len(rows)),
-                "value": rows[name].cast(pl.String),
-                "kept": stays & ~pl.Series(flags),
-            }
-        ).drop_nulls("value")
-        kept = cells.group_by(*STARRED).agg(pl.col("kept").any())
-        found.append(kept.filter(~pl.col("kept")).select(*STARRED))
-    return pl.concat(found)
-
-
-def _labels(plan: TablePlan, rows: pl.DataFrame) -> pl.Series:
-    if plan.partition is None:
-        return pl.Series([""]).new_from_index(0, len(rows))
-    return rows[plan.partition].cast(pl.String).fill_null("")
 
 
 def _left(rows: pl.DataFrame, done: Suppressed) -> pl.DataFrame:

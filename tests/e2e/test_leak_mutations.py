@@ -523,6 +523,30 @@ def withheld_record_under_its_published_key(it: Spoilt) -> None:
     it.write(change)
 
 
+@case(VALUE, "a suppressed cell")
+def suppressed_cell_that_is_back(it: Spoilt) -> None:
+    cells = _starred(it).filter(pl.col("partition").str.starts_with("E"))
+    cell = cells.filter(~pl.col("column").is_in(["region"])).row(0, named=True)
+    folder = it.root / "parquet" / cell["table"] / f"local_authority={cell['partition']}"
+    table = pq.read_table(folder / "part-0.parquet", partitioning=None)
+    at = table.schema.get_field_index(cell["column"])
+    column = pa.array([cell["value"]] * len(table)).cast(table.schema.field(at).type)
+    table = table.set_column(at, table.schema.field(at), column)
+    pq.write_table(table, folder / "part-0.parquet", compression="zstd")
+
+
+@case(VALUE, "certificate_number of a suppressed record")
+def suppressed_record_that_is_back(it: Spoilt) -> None:
+    key = _starred(it).filter(partition="*")["value"][0]
+    it.zip(lambda _, data: data + f"{key}\r\n".encode() if key else data)
+
+
+def _starred(it: Spoilt) -> pl.DataFrame:
+    if it.built.policy != "deidentified":
+        pytest.skip("the policy suppresses nothing")
+    return pl.read_parquet(it.built.private / "starred.parquet")
+
+
 @case(VALUE, "the secret key")
 def secret_key_as_it_was_given(it: Spoilt) -> None:
     it.edit("datapackage.json", lambda told: told.update(note=it.secrets.written))

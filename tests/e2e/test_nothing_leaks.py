@@ -545,7 +545,7 @@ def _generated(folder: Path, columns: list[tuple[str, str]], cells: list[list[st
     register, policy = _trees(folder)
     names = [f"more_{number}" for number in range(len(columns))]
     fields = [{"name": name, "type": "string", "kind": "more"} for name in names]
-    schema = {**SCHEMA, "fields": [*SCHEMA["fields"], *fields]}  # type: ignore[misc]
+    schema = {**SCHEMA, "fields": [*SCHEMA["fields"], *fields]}
     (register / "trees.schema.json").write_text(json.dumps(schema), "utf-8")
     more = "".join(
         f'[[fields]]\ncolumns = ["{name}"]\nrule = "{rule}"\nclass = "{column_class}"\n'

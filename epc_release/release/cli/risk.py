@@ -13,7 +13,7 @@ from epc_release.release.cli.output import as_json, result
 
 @click.command(
     short_help="Disclosure risk of any CSV or Parquet: k, l, t and more.",
-    epilog="Next: declare key sets in a policy ([[risk]], docs/policies/language.md) to make it hold",
+    epilog="Next: declare key sets in a policy ([[risk]]; docs/policies/language.md)",
 )
 @click.argument("paths", metavar="PATH...", nargs=-1, required=True)
 @click.option(

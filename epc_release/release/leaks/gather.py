@@ -32,6 +32,7 @@ from epc_release.anonymise.keys import Keyring
 from epc_release.anonymise.leaks.digests import Words, keyed, plain_digests
 from epc_release.anonymise.leaks.documents import phrases
 from epc_release.anonymise.policy import Policy
+from epc_release.anonymise.rules.base import Rule
 from epc_release.anonymise.rules.generalise import Generalise
 from epc_release.anonymise.rules.plain import KeepKnown
 from epc_release.anonymise.rules.pseudonym import Pseudonymise
@@ -221,8 +222,14 @@ def _policy_words(policy: Policy) -> Iterator[str]:
     for rule in (field.rule for fields in policy.tables.values() for field in fields.values()):
         if isinstance(rule, KeepKnown):
             yield from map(str, rule.values)
-        if isinstance(rule, Generalise) and rule.hierarchy:
-            yield from rule.hierarchy.coarser.values()
+        yield from _levels(rule)
+    for dimension in (each for table in policy.aggregates for each in table.dimensions):
+        yield from _levels(dimension.rule)
+
+
+def _levels(rule: Rule | None) -> Iterator[str]:
+    if isinstance(rule, Generalise) and rule.hierarchy:
+        yield from rule.hierarchy.coarser.values()
 
 
 def _write_sets(target: Path, merged: _Merged, policy: Policy) -> None:
@@ -236,6 +243,7 @@ def _write_sets(target: Path, merged: _Merged, policy: Policy) -> None:
     lines = [
         f"digests = {json.dumps(f'{merged.key:016x}')}",
         f"kinds = {json.dumps(sorted(set(kinds.values())))}",
+        f"record_keys = {json.dumps(sorted({a.table for a in policy.aggregates if a.needs_key}))}",
     ]
     if kinds:
         lines.append(f"key_id = {json.dumps(Keyring.from_environment().key_id)}")

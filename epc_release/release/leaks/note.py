@@ -34,6 +34,7 @@ HIDDEN, TOLD, JOINED, WITHHELD = "hidden", "told", "joined", "withheld"
 EXACT = {"table": pl.String, "column": pl.String, "value": pl.String, "key": pl.UInt64}
 STARRED = {"table": pl.String, "partition": pl.String, "column": pl.String, "value": pl.String}
 COMPOSITE = "*"  # instead of a column, where a key has several
+ANYWHERE = "*"  # instead of a partition, of what no partition may have
 _LEAST_NUMBER = 10**7  # integers of fewer digits are no long values
 
 
@@ -70,15 +71,15 @@ class _Note:
             if isinstance(column.rule, KeepMatching) or (
                 isinstance(column.rule, CellRule) and name in hidden
             ):
-                values = _text(staying[name]).unique()
-                unchanged = values.filter(column.rule.apply(values).eq_missing(values))
+                texts = _text(staying[name]).unique()
+                unchanged = texts.filter(column.rule.apply(texts).eq_missing(texts))
                 yield from _digests(TOLD, name, unchanged)
             elif isinstance(column.rule, Keep):
                 if column.column_class == "identifier":
                     yield from _digests(TOLD, name, _text(staying[name]))
                     yield from _digests(HIDDEN, name, _text(leaving[name]))
-                elif (texts := _could_be_long(staying[name])) is not None:
-                    yield f"{TOLD}/long/{name}", plain_digests(texts)
+                elif (long := _could_be_long(staying[name])) is not None:
+                    yield f"{TOLD}/long/{name}", plain_digests(long)
             elif isinstance(column.rule, Pseudonymise) and name not in self.plan.table.key:
                 yield f"{JOINED}/long/{name}", plain_digests(_text(staying[name]))
 
@@ -150,14 +151,41 @@ def note_settled(context: Context, name: str, table: str, keys: pl.Series) -> No
     _write(context, f"settle-{name}", [(f"{WITHHELD}/long/{column}", keys.to_numpy())])
 
 
-def note_starred(context: Context, name: str, cells: pl.DataFrame) -> None:
-    """Put down what protection took away: columns of ``STARRED``, all text.
+def note_protected(
+    context: Context,
+    name: str,
+    plan: TablePlan,
+    rows: pl.DataFrame,
+    left: pl.DataFrame,
+    gone: pl.DataFrame,
+) -> None:
+    """Put down what protection took away of a group: rows as they were, those that are left, and
+    those that are gone.
 
-    Each row is a value in its published spelling that no row of its partition has any more in that
-    column; a record that was dropped gives its published key. ``name`` is the task's own.
+    A cell is a value that no row of its partition has any more in that column; a record that was
+    dropped gives its published key, which stands nowhere. ``name`` is the task's own.
     """
+    key = list(plan.table.key)
+    place = pl.col(plan.partition) if plan.partition else pl.lit(None, pl.String)
+    found = [_cells(plan, column, gone[column], ANYWHERE) for column in key]
+    for column in dict.fromkeys(name for each in plan.risk for name in each.star):
+        held = [
+            frame.select(place.cast(pl.String).alias("partition"), pl.col(column).alias("value"))
+            for frame in (rows, left)
+        ]
+        lost = held[0].join(held[1], on=held[0].columns, how="anti", nulls_equal=True)
+        lost = lost.drop_nulls("value").unique()
+        found.append(_cells(plan, column, lost["value"], lost["partition"].fill_null("")))
+    cells = pl.concat(found)
     if len(cells):
-        write_ipc(context.folder(FOLDER) / f"{name}.starred", cells.select(*STARRED).to_arrow())
+        write_ipc(context.folder(FOLDER) / f"{name}.starred", cells.to_arrow())
+
+
+def _cells(
+    plan: TablePlan, column: str, values: pl.Series, partition: pl.Series | str
+) -> pl.DataFrame:
+    told = {"table": plan.table.name, "partition": partition, "column": column}
+    return pl.DataFrame({**told, "value": values.cast(pl.String)}, schema=STARRED)
 
 
 def _digests(kind: str, name: str, texts: pl.Series) -> Iterator[tuple[str, Words]]:

@@ -15,12 +15,13 @@ from epc_release.anonymise.leaks.documents import phrases
 from epc_release.anonymise.leaks.finding import STRUCTURE, VALUE
 from epc_release.anonymise.leaks.footers import Chunk, dissect
 from epc_release.manifests.columns import FIELD_METADATA, FILE_METADATA, SCHEMA_KEY, arrow_schema
-from epc_release.manifests.described import DescribedTable
+from epc_release.manifests.described import DescribedAggregate, DescribedTable
 from epc_release.manifests.inspect import DAMAGE
 from epc_release.manifests.issues import SCHEMA as ISSUES_SCHEMA
 from epc_release.manifests.layout import ISSUES, partition_value
 from epc_release.release.leaks.private import Private
 from epc_release.release.leaks.rebuild import rebuilt, same_writer, texts
+from epc_release.release.write.fragments import BLOCK_ROWS
 
 Found = tuple[str, str, str]  # layer, kind, what
 _MOST_CELLS = 10**7  # whole numbers below it are too short to be an identifier's
@@ -31,13 +32,18 @@ class Part:
     """The bytes of a part, and the table of the descriptor that it belongs to."""
 
     def __init__(
-        self, path: str, table: DescribedTable | None, data: bytes, private: Private
+        self,
+        path: str,
+        described: DescribedTable | DescribedAggregate | None,
+        data: bytes,
+        private: Private,
     ) -> None:
-        self._path, self._table, self._data, self._private = path, table, data, private
+        self._path, self._data, self._private = path, data, private
+        self._table = described if isinstance(described, DescribedTable) else None
         self._schema = ISSUES_SCHEMA if path == ISSUES else None
-        if table is not None:
-            self._schema = arrow_schema(table.schema).with_metadata(
-                {SCHEMA_KEY: table.schema_id.encode()}
+        if described is not None:
+            self._schema = arrow_schema(described.schema).with_metadata(
+                {SCHEMA_KEY: described.schema_id.encode()}
             )
         self._known: Collection[str] = self._schema.names if self._schema else ()
 
@@ -64,7 +70,8 @@ class Part:
         if self._schema is None or not same_writer(file):
             return False
         try:
-            return rebuilt(self._path, file, table, self._schema) == self._data
+            block = BLOCK_ROWS if self._table else max(table.num_rows, 1)
+            return rebuilt(self._path, file, table, self._schema, block) == self._data
         except DAMAGE:
             return False
 

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from epc_release.anonymise.cellkeys import CELL_KEY_VARIABLE, cell_keyring
 from epc_release.anonymise.keys import KEY_VARIABLE, Keyring
 from epc_release.anonymise.leaks.digests import DigestSets, Words, keyed, plain_digests
 from epc_release.anonymise.leaks.forms import SHORTEST
@@ -21,7 +22,7 @@ from epc_release.anonymise.leaks.needles import Needle, Needles, SecretNeedle
 from epc_release.anonymise.rules.pseudonym import Pseudonymise
 from epc_release.errors import ReleaseError
 from epc_release.release.leaks.gather import CANARIES, EXACT_FILE, SETS, STARRED_FILE
-from epc_release.release.leaks.note import WITHHELD
+from epc_release.release.leaks.note import ANYWHERE, WITHHELD
 
 # Values of withheld records that are searched for in bytes, in every form; all of them are compared
 # with every cell. More would make the search slower and find no other kind of leak.
@@ -41,7 +42,8 @@ class Private:
 
 @lru_cache(maxsize=2)
 def load_private(folder: Path, canaries: Path | None = None, most: int = MOST_EXACT) -> Private:
-    """The sets of one build, and further ``canaries``. Raises E422 to E424 and E160 to E163."""
+    """The sets of one build, and further ``canaries``. Raises E422 to E424, and E160 to E163
+    or E190 where the build had a key that is not given."""
     try:
         told = tomllib.loads((folder / SETS).read_text(encoding="utf-8"))
         exact = pl.read_parquet(folder / EXACT_FILE)
@@ -54,8 +56,8 @@ def load_private(folder: Path, canaries: Path | None = None, most: int = MOST_EX
     if canaries is not None:
         values += _given(canaries)
     return Private(
-        Needles([*values, *_secrets(keyring, told["kinds"])]),
-        _digests(folder, told, exact, planted, keyring),
+        Needles([*values, *_secrets(keyring, told)]),
+        _digests(folder, told, exact, starred, planted, keyring),
         starred,
     )
 
@@ -64,6 +66,7 @@ def _digests(
     folder: Path,
     told: dict[str, Any],
     exact: pl.DataFrame,
+    starred: pl.DataFrame,
     planted: Sequence[Needle],
     keyring: Keyring | None,
 ) -> DigestSets:
@@ -89,6 +92,8 @@ def _digests(
             rule = Pseudonymise(told["pseudonymised"][column])
             made = rule.apply(values, keyring)
             add(f"the pseudonym of {column} of a withheld record", _sorted(made, key))
+    for (column,), rows in starred.filter(partition=ANYWHERE).group_by("column"):
+        add(f"{column} of a suppressed record", _sorted(rows["value"].unique(), key))
     if planted:
         texts = pl.Series([needle.value for needle in planted], dtype=pl.String)
         add("a canary", _sorted(texts.unique(), key))
@@ -114,11 +119,16 @@ def _keyring(told: dict[str, Any]) -> Keyring | None:
     return keyring
 
 
-def _secrets(keyring: Keyring | None, kinds: Sequence[str]) -> Iterator[SecretNeedle]:
+def _secrets(keyring: Keyring | None, told: dict[str, Any]) -> Iterator[SecretNeedle]:
+    """The keys of pseudonyms and of protected tables, and what is derived of them."""
+    found: list[tuple[str, Iterator[tuple[str, bytes]]]] = []
     if keyring is not None:
-        written = os.environ.get(KEY_VARIABLE, "")
-        for number, (source, raw) in enumerate(keyring.secrets(kinds)):
-            yield SecretNeedle(raw, source, "" if number else written)
+        found.append((KEY_VARIABLE, keyring.secrets(told["kinds"])))
+    if told["record_keys"]:
+        found.append((CELL_KEY_VARIABLE, cell_keyring().secrets((), told["record_keys"])))
+    for variable, secrets in found:
+        for number, (source, raw) in enumerate(secrets):
+            yield SecretNeedle(raw, source, "" if number else os.environ.get(variable, ""))
 
 
 def _exact(exact: pl.DataFrame) -> Iterator[Needle]:

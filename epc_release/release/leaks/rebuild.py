@@ -18,7 +18,6 @@ import pyarrow.parquet as pq
 
 from epc_release.manifests.issues import SCHEMA as ISSUES_SCHEMA
 from epc_release.manifests.layout import ISSUES
-from epc_release.release.write.fragments import BLOCK_ROWS
 from epc_release.release.write.parquet import open_part
 
 
@@ -27,8 +26,12 @@ def same_writer(file: pq.ParquetFile) -> bool:
     return str(file.metadata.created_by) == f"parquet-cpp-arrow version {pa.__version__}"
 
 
-def rebuilt(path: str, file: pq.ParquetFile, table: pa.Table, schema: pa.Schema) -> bytes:
+def rebuilt(
+    path: str, file: pq.ParquetFile, table: pa.Table, schema: pa.Schema, block: int
+) -> bytes:
     """The bytes that the rows of ``table``, read from ``file``, give under ``schema``.
+
+    They are written ``block`` rows at a time, as they were: pages depend on it.
 
     Raises ArrowException where the rows do not have the schema.
     """
@@ -41,8 +44,8 @@ def rebuilt(path: str, file: pq.ParquetFile, table: pa.Table, schema: pa.Schema)
         return sink.getvalue()
     with tempfile.TemporaryDirectory() as folder:
         with open_part(Path(folder), "part", schema, sorted_by=_order(file, schema)) as part:
-            for start in range(0, table.num_rows, BLOCK_ROWS):
-                piece = table.slice(start, BLOCK_ROWS).combine_chunks()
+            for start in range(0, table.num_rows, block):
+                piece = table.slice(start, block).combine_chunks()
                 part.write(pa.Table.from_arrays(piece.columns, schema=schema))
         return (Path(folder) / "part").read_bytes()
 

@@ -21,17 +21,14 @@ def test_sets_that_are_not_there_stop_the_test(tmp_path: Path) -> None:
 
 def _empty(folder: Path, told: str) -> None:
     (folder / "sets.toml").write_text(told, "utf-8")
-    pl.DataFrame(schema=dict.fromkeys(("table", "column", "value"), pl.String)).write_parquet(
-        folder / "withheld.parquet"
-    )
-    pl.DataFrame(
-        schema=dict.fromkeys(("table", "partition", "column", "value"), pl.String)
-    ).write_parquet(folder / "starred.parquet")
+    exact = pl.DataFrame(schema=dict.fromkeys(("table", "column", "value"), pl.String))
+    exact.write_parquet(folder / "withheld.parquet")
+    exact.with_columns(partition=pl.lit("")).write_parquet(folder / "starred.parquet")
     (folder / "canaries.csv").write_text("table,column,value\n", "utf-8")
 
 
-PLAIN = 'digests = "00000000000000ff"\nkinds = []\n[pseudonymised]\n'
-KEYED = 'digests = "0f"\nkinds = ["k"]\nkey_id = "00000000"\n[pseudonymised]\nkey = "k"\n'
+PLAIN = 'digests = "00000000000000ff"\nkinds = []\nrecord_keys = []\n[pseudonymised]\n'
+KEYED = PLAIN.replace("[]", '["k"]', 1).replace("[p", 'key_id = "00000000"\n[p') + 'key = "k"\n'
 
 
 @pytest.mark.parametrize(
