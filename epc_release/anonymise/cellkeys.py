@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 
-from epc_release.anonymise.keys import FILE_VARIABLE, KEY_VARIABLE, Keyring
+from epc_release.anonymise.keys import FILE_VARIABLE, KEY_VARIABLE, VARIABLES, Keyring
 from epc_release.errors import ReleaseError
 
 CELL_KEY_VARIABLE, CELL_FILE_VARIABLE = "EPC_RELEASE_CELL_KEY", "EPC_RELEASE_CELL_KEY_FILE"
@@ -37,6 +37,6 @@ def cell_keyring(environment: Mapping[str, str] | None = None) -> Keyring:
 
 
 def _is_of_pseudonyms(keyring: Keyring, environment: Mapping[str, str]) -> bool:
-    if not environment.get(KEY_VARIABLE) and not environment.get(FILE_VARIABLE):
+    if not any(environment.get(name) for name in VARIABLES):
         return False
     return Keyring.from_environment(environment).key_id == keyring.key_id

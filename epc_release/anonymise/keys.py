@@ -26,6 +26,7 @@ from epc_release.errors import ReleaseError
 
 KEY_VARIABLE, FILE_VARIABLE = "EPC_RELEASE_KEY", "EPC_RELEASE_KEY_FILE"
 SECRET_VARIABLE = "EPC_RELEASE_KEY_SECRET"  # noqa: S105  (the name of a variable)
+VARIABLES = (KEY_VARIABLE, FILE_VARIABLE, SECRET_VARIABLE)  # exactly one is set
 MINIMUM_BYTES = 32
 # 32 random bytes have 30 distinct values on average; fewer than 16 never happens by chance.
 MINIMUM_DISTINCT = 16
@@ -56,8 +57,7 @@ class Keyring:
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Keyring:
         """The key of this process's environment. Raises E160 to E165."""
         environ = os.environ if environment is None else environment
-        names = (KEY_VARIABLE, FILE_VARIABLE, SECRET_VARIABLE)
-        given = {name: environ[name] for name in names if environ.get(name)}
+        given = {name: environ[name] for name in VARIABLES if environ.get(name)}
         if not given:
             raise ReleaseError("E160")
         if len(given) > 1:

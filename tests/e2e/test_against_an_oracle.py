@@ -587,7 +587,11 @@ def _differences(oracle: Oracle, release: Path, table: str) -> dict[str, int]:
     own, source = ", ".join(names), f'"{table}/told"'
     if table.endswith("recommendations"):
         own = ", ".join(f"{oracle.told(table, name)} AS {name}" for name in names)
-        own, names = f'{own}, "/authority" AS local_authority', [*names, "local_authority"]
+        parent = table.replace("recommendations", "certificates")
+        of_parent = oracle.told(parent, "local_authority").replace(
+            "local_authority", '"/authority"'
+        )
+        own, names = f"{own}, {of_parent} AS local_authority", [*names, "local_authority"]
         source = f"""(SELECT * FROM "{table}/all" WHERE fate = 'published')"""
     files = quoted(release / "parquet" / table / "*" / "*.parquet")
     db.execute(f"""CREATE OR REPLACE VIEW ours AS

@@ -6,7 +6,7 @@ have a reason for it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import combinations
@@ -83,22 +83,34 @@ def no_key_set(policy: Policy, register: Register) -> Iterator[Finding]:
 
 
 def key_in_no_set(policy: Policy, register: Register) -> Iterator[Finding]:
-    """A column of class ``key`` that no key set of its table names."""
-    for table, field, told in _published(policy, register):
-        keys = {name for each in _sets(policy, table) for name in each.keys}
-        if told.column_class == "key" and _sets(policy, table) and field.name not in keys:
-            says = f"{table.name}: {field.name} is a key, and no key set counts on it"
-            yield _advice("key-in-no-set", told.line, says)
+    """Columns of class ``key`` that no key set of their table names."""
+    found = _outside(policy, register, "key", lambda each: each.keys)
+    for table, names, line in found:
+        says = f"{table}: keys that no key set counts on: {', '.join(names)}"
+        yield _advice("key-in-no-set", line, says)
 
 
 def sensitive_unmeasured(policy: Policy, register: Register) -> Iterator[Finding]:
-    """A column of class ``sensitive`` that no key set of its table measures."""
-    for table, field, told in _published(policy, register):
+    """Columns of class ``sensitive`` that no key set of their table measures."""
+    found = _outside(
+        policy, register, "sensitive", lambda each: [one.column for one in each.sensitive]
+    )
+    for table, names, line in found:
+        says = f"{table}: sensitive, and no key set asks for l or t: {', '.join(names)}"
+        yield _advice("sensitive-unmeasured", line, says)
+
+
+def _outside(
+    policy: Policy, register: Register, wanted: str, named: Callable[[KeySet], Iterable[str]]
+) -> Iterator[tuple[str, list[str], int]]:
+    """Tables with key sets, their columns of a class that none of these names, and a line."""
+    for table in register.tables:
         sets = _sets(policy, table)
-        measured = {one.column for each in sets for one in each.sensitive}
-        if told.column_class == "sensitive" and sets and field.name not in measured:
-            says = f"{table.name}: {field.name} is sensitive, and no key set asks for l or t of it"
-            yield _advice("sensitive-unmeasured", told.line, says)
+        inside = {name for each in sets for name in named(each)}
+        fields = [policy.tables[table.name][n] for n in published_names(table, policy.tables)]
+        out = [f for f in fields if f.column_class == wanted and f.column not in inside]
+        if sets and out:
+            yield table.name, [field.column for field in out], min(field.line for field in out)
 
 
 def small_k(policy: Policy, _: Register) -> Iterator[Finding]:
@@ -111,8 +123,10 @@ def small_k(policy: Policy, _: Register) -> Iterator[Finding]:
 
 def no_reason(policy: Policy, register: Register) -> Iterator[Finding]:
     """A ``why`` or ``legal`` that is only a place for one."""
-    named = [(f"key set {each.id}", each.why, each.line) for each in policy.risk]
-    named += [(f"record rule {rule.id}", rule.legal, None) for rule in policy.records]  # type: ignore[misc]
+    named: list[tuple[str, str, int | None]] = [
+        *((f"key set {each.id}", each.why, each.line) for each in policy.risk),
+        *((f"record rule {rule.id}", rule.legal, None) for rule in policy.records),
+    ]
     for table in register.tables:
         rules = policy.tables[table.name].values()
         named += [(f"{table.name}: {told.column}", told.why, told.line) for told in rules]

@@ -106,8 +106,9 @@ def test_several_wrong_key_sets(write: Write, toy: Register) -> None:
     [
         (("k = 5", "k = 2"), "small-k", "k = 2"),
         (('keys = ["authority", "lodged", "postcode", "area"]',
-          'keys = ["authority", "lodged", "area"]'), "key-in-no-set", "postcode is a key"),
-        (('sensitive = [{ column = "score", l = 2 }]\n', ""), "sensitive-unmeasured", "score"),
+          'keys = ["authority", "lodged", "area"]'), "key-in-no-set", "counts on: postcode"),
+        (('sensitive = [{ column = "score", l = 2 }]\n', ""), "sensitive-unmeasured",
+         "l or t: score"),
         (('why = "They see the house."', 'why = "TODO"'), "no-reason", "key set neighbour"),
         (('legal = "an act"', 'legal = "-"'), "no-reason", "record rule country"),
         (("top = 100", "top = 1000"), "never-matches", "1000"),
