@@ -15,7 +15,7 @@ from epc_release.anonymise.leaks.documents import phrases
 from epc_release.anonymise.leaks.finding import STRUCTURE, VALUE
 from epc_release.anonymise.leaks.footers import Chunk, dissect
 from epc_release.manifests.columns import FIELD_METADATA, FILE_METADATA, SCHEMA_KEY, arrow_schema
-from epc_release.manifests.described import DescribedTable
+from epc_release.manifests.described import DescribedAggregate, DescribedTable
 from epc_release.manifests.inspect import DAMAGE
 from epc_release.manifests.issues import SCHEMA as ISSUES_SCHEMA
 from epc_release.manifests.layout import ISSUES, partition_value
@@ -31,7 +31,11 @@ class Part:
     """The bytes of a part, and the table of the descriptor that it belongs to."""
 
     def __init__(
-        self, path: str, table: DescribedTable | None, data: bytes, private: Private
+        self,
+        path: str,
+        table: DescribedTable | DescribedAggregate | None,
+        data: bytes,
+        private: Private,
     ) -> None:
         self._path, self._table, self._data, self._private = path, table, data, private
         self._schema = ISSUES_SCHEMA if path == ISSUES else None
@@ -87,7 +91,7 @@ class Part:
     def _partition(self, table: pa.Table) -> Iterator[Found]:
         """The folder's value must be that of the rows; none of its starred cells may stand."""
         described = self._table
-        if described is None:
+        if not isinstance(described, DescribedTable):
             return
         value = partition_value(self._path)
         if not table.num_rows:

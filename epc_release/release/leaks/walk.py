@@ -20,7 +20,7 @@ from epc_release.anonymise.leaks import gzips, zips
 from epc_release.anonymise.leaks.documents import decoded, phrases
 from epc_release.anonymise.leaks.finding import STRUCTURE, VALUE, Leak
 from epc_release.manifests.content import csv_header
-from epc_release.manifests.described import Described, DescribedTable
+from epc_release.manifests.described import Described, DescribedAggregate, DescribedTable
 from epc_release.manifests.facts import ArchiveFacts
 from epc_release.manifests.layout import LICENCE_MEMBER
 from epc_release.release.leaks.cells import csv_cells
@@ -49,6 +49,11 @@ class Object:
             if any(part.path == self.path for part in table.files):
                 return table
         return None
+
+    @property
+    def counted(self) -> DescribedAggregate | None:
+        """The table of counts that it is."""
+        return next((c for c in self.described.counted if c.file.path == self.path), None)
 
     @property
     def archive(self) -> ArchiveFacts | None:
@@ -103,7 +108,8 @@ class Walk:
         is_zip = magic == _ZIP or zipfile.is_zipfile(source)
         source.seek(0)
         if magic == _PARQUET:
-            part = Part(self._object.path, self._object.table, source.read(), self._private)
+            table = self._object.table or self._object.counted
+            part = Part(self._object.path, table, source.read(), self._private)
             for layer, kind, what in part.findings():
                 yield Leak(self._object.shown, layer, kind, what)
         elif is_zip:
