@@ -22,6 +22,7 @@ from epc_release.manifests.layout import aggregate_path
 from epc_release.release.cells import KEYS, RECORDS, add_up
 from epc_release.release.context import Context
 from epc_release.release.finish import Finished
+from epc_release.release.write.fragments import BLOCK_ROWS
 from epc_release.release.write.parquet import open_part, to_arrow
 from epc_release.release.write.sink import HashingSink
 from epc_release.schemas.table import TableSchema
@@ -142,5 +143,6 @@ def _files(
     yield sink.facts(len(table))
     target = arrow_schema(schema)
     with open_part(root, aggregate_path(name, "parquet"), target) as part:
-        part.write(to_arrow(table, target))
+        for start in range(0, len(table), BLOCK_ROWS):
+            part.write(to_arrow(table.slice(start, BLOCK_ROWS), target))
     yield part.facts(None)

@@ -251,7 +251,7 @@ def test_no_canary_and_no_key_gets_out(
     assert leaks(needles, release) == []
     assert leaks(needles, spoken) == []
     remembered = [p for p in (tmp_path / "state").rglob("*") if p.suffix in (".json", ".jsonl")]
-    assert len(remembered) == (4 if policy == "deidentified" else 3)  # and the id of its cell key
+    assert len(remembered) == (5 if policy == "deidentified" else 4)  # and the id of its cell key
     assert leaks(needles, ((p.name, p.read_bytes()) for p in remembered)) == []
     assert list((tmp_path / "work").iterdir()) == []
 
