@@ -130,11 +130,12 @@ def test_another_key_is_told(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     first = build(extract(), release="one", cutoff=at(6), policy="deidentified")
-    same = build(extract(), release="two", cutoff=at(7), policy="deidentified")
+    again: dict[str, Any] = {"override_interval": True, "reason": "a test"}
+    same = build(extract(), release="two", cutoff=at(7), policy="deidentified", **again)
     assert first.rekeyed is same.rekeyed is None
     monkeypatch.setenv("EPC_RELEASE_KEY", OTHER)
     monkeypatch.setattr(logging.getLogger("epc_release"), "propagate", True)
-    changed = build(extract(), release="three", cutoff=at(8), policy="deidentified")
+    changed = build(extract(), release="three", cutoff=at(8), policy="deidentified", **again)
     assert changed.rekeyed == "two"
     assert "The key is not that of release two" in changed.summary()
     assert any("another key" in record.message for record in caplog.records)
