@@ -84,7 +84,7 @@ def test_the_wheel_runs_in_an_environment_of_its_own(wheel: Path, tmp_path: Path
 
 def _release_is_made(program: Path, at: Path, key: Path) -> None:
     """Extract, both policies, whole verification: all that needs data files of the packages."""
-    run(program, "synth", "extract", "--rows", "50", cwd=at)
+    run(program, "synth", "extract", "--rows", "2000", cwd=at)
     listed = ("--suppressions", "extract/suppressions.csv")
     for policy in ("address-level", "deidentified"):
         run(program, "build", "--source", "extract", *listed, "--policy", policy,
