@@ -81,21 +81,21 @@ def table_facts(
 
 
 def _rules(plan: TablePlan, did: Mapping[str, RuleTally]) -> tuple[RuleFacts, ...]:
-    """Of every column of the register, in its order."""
+    """Of every column of the register, in its order, and of the flag for the latest record."""
     rules = plan.job.policy.tables[plan.table.name]
-    found = []
-    for name in plan.schema.names:
-        rule = rules[name].rule
-        found.append(
-            RuleFacts(
-                column=name,
-                rule=rule.name,
-                column_class=rules[name].column_class,
-                published=name in plan.published,
-                used={each.name: each.sha256 for each in rule.used},
-                did=did[name].told() if name in did else {},
-            )
+    found = [
+        RuleFacts(
+            column=name,
+            rule=rules[name].rule.name,
+            column_class=rules[name].column_class,
+            published=name in plan.published,
+            used={each.name: each.sha256 for each in rules[name].rule.used},
+            did=did[name].told() if name in did else {},
         )
+        for name in plan.schema.names
+    ]
+    if plan.latest is not None:
+        found.append(RuleFacts(plan.latest.column, "latest", "other", published=True))
     return tuple(found)
 
 

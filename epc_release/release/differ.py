@@ -2,7 +2,8 @@
 
 Grain: one bucket of a table's records by the key of the extract (of a child: its parent's), which
 no change of the pseudonyms' key touches. What two releases tell together is more than either tells
-(disclosure control, "Differencing between releases"): here it is counted.
+(disclosure control, "Differencing between releases"): here it is counted. A flag for the latest of
+several records is of the others too, so it is not compared.
 
 ``prints/<table>/<bucket>.parquet`` is what the next release compares with: for each published
 record ``__shard`` (UInt8), ``__key``, ``__source``, ``__shown`` (UInt64: half digests of its key,

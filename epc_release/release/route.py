@@ -269,7 +269,9 @@ def _keys(
             DIGEST[0]: whole["h1"],
             DIGEST[1]: whole["h2"],
         }
-    ).join(published.select("__row", shown.alias(SHOWN)), on="__row", how="left")
+    ).join(
+        published.select("__row", shown.alias(SHOWN)), on="__row", how="left", maintain_order="left"
+    )
     if plan.table.parent and plan.schema.primary_key:
         own = key_digest(frame, plan.schema.primary_key)
         made = made.with_columns(own["h1"].alias("__own1"), own["h2"].alias("__own2"))

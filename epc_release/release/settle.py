@@ -35,7 +35,7 @@ from epc_release.release.spill import Spill, concat, read_range, write_ipc, writ
 
 KEY = ["__key1", "__key2"]
 DIGEST = ["__digest1", "__digest2"]
-SHOWN = "__shown"  # half a digest of a record as it is published before suppression
+SHOWN = "__shown"  # half a digest of a record as ``route`` publishes it
 NO_PARTITION = "__whole"
 YEAR = "__year"
 PLACE = ("__chunk", "__row")  # of a record in the input
