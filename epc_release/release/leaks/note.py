@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from epc_release.anonymise.leaks.digests import Words, is_long, plain_digests
 from epc_release.anonymise.rules.base import CellRule
-from epc_release.anonymise.rules.plain import Keep, KeepMatching
+from epc_release.anonymise.rules.plain import Keep
 from epc_release.anonymise.rules.pseudonym import Pseudonymise
 from epc_release.anonymise.told import FieldRule
 from epc_release.release.conform.cells import Conformed
@@ -68,18 +68,15 @@ class _Note:
         for name, column in self.rules.items():
             if name not in self.frame.columns:
                 continue
-            if isinstance(column.rule, KeepMatching) or (
-                isinstance(column.rule, CellRule) and name in hidden
-            ):
-                texts = _text(staying[name]).unique()
-                unchanged = texts.filter(column.rule.apply(texts).eq_missing(texts))
-                yield from _digests(TOLD, name, unchanged)
-            elif isinstance(column.rule, Keep):
+            if isinstance(column.rule, Keep):
                 if column.column_class == "identifier":
                     yield from _digests(TOLD, name, _text(staying[name]))
                     yield from _digests(HIDDEN, name, _text(leaving[name]))
                 elif (long := _could_be_long(staying[name])) is not None:
                     yield f"{TOLD}/long/{name}", plain_digests(long)
+            elif isinstance(column.rule, CellRule):
+                if name in hidden or staying[name].dtype in (pl.String, pl.Categorical):
+                    yield from _digests(TOLD, name, _unchanged(column.rule, staying[name]))
             elif isinstance(column.rule, Pseudonymise) and name not in self.plan.table.key:
                 yield f"{JOINED}/long/{name}", plain_digests(_text(staying[name]))
 
@@ -194,6 +191,13 @@ def _digests(kind: str, name: str, texts: pl.Series) -> Iterator[tuple[str, Word
         plain = plain_digests(texts)
         yield f"{kind}/long/{name}", plain[long]
         yield f"{kind}/short/{name}", plain[~long]
+
+
+def _unchanged(rule: CellRule, column: pl.Series) -> pl.Series:
+    """The distinct values, as text, that a rule publishes as they are."""
+    values = column.drop_nulls().unique()
+    texts = values.cast(pl.String)
+    return texts.filter(rule.apply(values).cast(pl.String).eq_missing(texts))
 
 
 def _could_be_long(column: pl.Series) -> pl.Series | None:
