@@ -66,9 +66,10 @@ class Command:
         return any(next((folder / stage).glob("*"), None) for folder in self.work)
 
     def end(self) -> tuple[int, str, str]:
-        """Exit code, stdout and stderr."""
+        """Exit code, stdout, and stderr without warnings."""
         out, err = self.process.communicate(timeout=PATIENCE)
-        return self.process.returncode, out, err
+        lines = (line for line in err.splitlines(True) if not line.startswith("warning: "))
+        return self.process.returncode, out, "".join(lines)
 
 
 @pytest.fixture(scope="module")

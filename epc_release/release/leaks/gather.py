@@ -75,7 +75,7 @@ def gather(prepared: Prepared, work: Path, target: Path) -> None:
         merged.add({place: _part(files, place, low, high) for place, files in _all(noted).items()})
     _write_sets(target, merged, prepared.policy)
     _write_frame(target / EXACT_FILE, merged.withheld())
-    _write_frame(target / STARRED_FILE, _frames(work, "starred", STARRED).unique())
+    _write_frame(target / STARRED_FILE, _frames(work, "starred", STARRED).unique().sort(*STARRED))
     _write_canaries(target / CANARIES, prepared)
 
 
