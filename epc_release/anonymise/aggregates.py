@@ -215,7 +215,7 @@ def _dimension(
     own = Section(entry.document, f"rule {read.name}", entry.left(), entry.line)
     source = table.schema.by_name[column]
     try:
-        made = RULES[read.name](Reading(own, source, register))
+        made = RULES[read.name](Reading(own, source, table, register))
     except MisfitError as misfit:
         section.wrong(column, f"{column}: {misfit}")
     own.done()

@@ -9,13 +9,16 @@ from epc_release.anonymise.keysets import starred
 from epc_release.anonymise.rules.base import Published
 from epc_release.anonymise.rules.plain import Keep
 from epc_release.anonymise.rules.pseudonym import Pseudonymise
-from epc_release.anonymise.told import FieldRule, published_names
+from epc_release.anonymise.told import FieldRule, published_names, targeting
 from epc_release.schemas.checks.severity import without_warnings
 from epc_release.schemas.register import Table
 from epc_release.schemas.table import TableSchema
 
 if TYPE_CHECKING:  # a policy reads its tables of counts against what it publishes
     from epc_release.anonymise.policy import Policy
+
+ALIKE = "Missing also where too few records are alike."
+UNPUBLISHED = "Missing also where the record that it names is not published."
 
 
 def derive_schema(table: Table, policy: Policy) -> TableSchema:
@@ -32,9 +35,10 @@ def derive_schema(table: Table, policy: Policy) -> TableSchema:
         if key
         not in ("fields", "primaryKey", "foreignKeys", "uniqueKeys", "missingValues", "order")
     }
-    stars = starred(policy.risk, table.name)
+    lacking = dict.fromkeys(starred(policy.risk, table.name), ALIKE)
+    lacking |= dict.fromkeys(targeting(table, policy.tables), UNPUBLISHED)
     descriptor["fields"] = [
-        _starred(field) if field["name"] in stars else field
+        _lacking(field, lacking[field["name"]]) if field["name"] in lacking else field
         for field in (_field(table, rules, n) for n in published_names(table, policy.tables))
     ]
     flag = policy.latest_of(table.name)
@@ -75,11 +79,10 @@ def _field(table: Table, rules: Mapping[str, FieldRule], name: str) -> dict[str,
     return without_warnings(found)
 
 
-def _starred(field: dict[str, Any]) -> dict[str, Any]:
-    """A column that suppression may make missing."""
+def _lacking(field: dict[str, Any], says: str) -> dict[str, Any]:
+    """A column that may be made missing, once rules are applied."""
     constraints = {k: v for k, v in field.get("constraints", {}).items() if k != "required"}
     rest = {key: value for key, value in field.items() if key != "constraints"}
-    says = "Missing also where too few records are alike."
     rest["description"] = f"{rest.get('description', '')} {says}".strip()
     return {**rest, "constraints": constraints} if constraints else rest
 

@@ -223,13 +223,17 @@ def _read_group(
             with document.part():
                 field = _named(section, found[table], register, table, column)
                 own = Section(document, f"rule {rule}", settings, section.line)
-                made = _make(own, rule, table, field, register)
+                made = _make(own, rule, register.table(table), field, register)
                 own.done()
                 if not personal and column_class == "identifier" and isinstance(made, Keep):
                     problem = "an identifier is not kept where contains_personal_data is false"
                     _misfit(section, rule, table, column, problem)
                 line = section.line_of(column)
-                found[table][column] = FieldRule(column, made, column_class, why, line)
+                told = FieldRule(column, made, column_class, why, line)
+                if told.only_if_published and column_class != "identifier":
+                    problem = "only_if_published is for columns of class identifier"
+                    _misfit(section, rule, table, column, problem)
+                found[table][column] = told
 
 
 def _named(
@@ -254,11 +258,11 @@ def _named(
     return schema.by_name[column]
 
 
-def _make(section: Section, rule: str, table: str, field: Field, register: Register) -> Rule:
+def _make(section: Section, rule: str, table: Table, field: Field, register: Register) -> Rule:
     try:
-        return RULES[rule](Reading(section, field, register))
+        return RULES[rule](Reading(section, field, table, register))
     except MisfitError as misfit:
-        _misfit(section, rule, table, field.name, str(misfit))
+        _misfit(section, rule, table.name, field.name, str(misfit))
 
 
 def _misfit(section: Section, rule: str, table: str, column: str, problem: str) -> NoReturn:

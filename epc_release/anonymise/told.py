@@ -9,6 +9,7 @@ from epc_release.anonymise.rules import Rule
 from epc_release.anonymise.rules.base import Published
 from epc_release.anonymise.rules.generalise import DATE_LEVELS, Generalise
 from epc_release.anonymise.rules.plain import Keep, KeepKnown
+from epc_release.anonymise.rules.pseudonym import Pseudonymise
 from epc_release.schemas.register import Table
 
 
@@ -22,6 +23,11 @@ class FieldRule:
     why: str
     line: int
 
+    @property
+    def only_if_published(self) -> bool:
+        """Whether a cell is published only where the record that it names is."""
+        return isinstance(self.rule, Keep | Pseudonymise) and self.rule.only_if_published
+
 
 Rules = Mapping[str, Mapping[str, FieldRule]]  # table -> column -> its rule
 
@@ -30,6 +36,12 @@ def published_names(table: Table, rules: Rules) -> tuple[str, ...]:
     """The published columns in the register's order."""
     own = rules[table.name]
     return tuple(name for name in table.schema.names if isinstance(own[name].rule, Published))
+
+
+def targeting(table: Table, rules: Rules) -> tuple[str, ...]:
+    """The columns that name other records and stand only where these are published."""
+    own = rules[table.name]
+    return tuple(name for name in published_names(table, rules) if own[name].only_if_published)
 
 
 def published_partition(table: Table, rules: Rules) -> str | None:

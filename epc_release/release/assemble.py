@@ -70,7 +70,7 @@ def table_facts(
                 partition=plan.partition,
                 year=plan.year,
                 years=_years(plan, mine),
-                rules=_rules(plan, found.rules[table.name]),
+                rules=_rules(plan, found.rules[table.name], mine),
                 record_rules=tuple(
                     rule.id for rule in plan.job.policy.records if table.name in rule.tables
                 ),
@@ -80,9 +80,14 @@ def table_facts(
     return tuple(tables)
 
 
-def _rules(plan: TablePlan, did: Mapping[str, RuleTally]) -> tuple[RuleFacts, ...]:
+def _rules(
+    plan: TablePlan, did: Mapping[str, RuleTally], finished: list[Finished]
+) -> tuple[RuleFacts, ...]:
     """Of every column of the register, in its order, and of the flag for the latest record."""
     rules = plan.job.policy.tables[plan.table.name]
+    emptied: Counter[str] = Counter()
+    for done in finished:
+        emptied.update(done.unpublished)
     found = [
         RuleFacts(
             column=name,
@@ -90,7 +95,10 @@ def _rules(plan: TablePlan, did: Mapping[str, RuleTally]) -> tuple[RuleFacts, ..
             column_class=rules[name].column_class,
             published=name in plan.published,
             used={each.name: each.sha256 for each in rules[name].rule.used},
-            did=did[name].told() if name in did else {},
+            did={
+                **(did[name].told() if name in did else {}),
+                **({"unpublished_targets": emptied[name]} if name in plan.targets else {}),
+            },
         )
         for name in plan.schema.names
     ]

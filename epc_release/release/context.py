@@ -24,7 +24,7 @@ from epc_release.anonymise.keysets import KeySet
 from epc_release.anonymise.policy import Policy
 from epc_release.anonymise.screen import Bound, ScreenContext, bind
 from epc_release.anonymise.sites import read_sites
-from epc_release.anonymise.told import published_partition, published_year
+from epc_release.anonymise.told import published_partition, published_year, targeting
 from epc_release.errors import ReleaseError
 from epc_release.release.cells import CellPlan
 from epc_release.release.saved import load, save
@@ -86,9 +86,16 @@ class TablePlan:
         )
         self.stars = tuple(dict.fromkeys(name for each in self.risk for name in each.star))
         self.unit: str | None = next((each.unit for each in self.risk if each.unit), None)
+        self.targets = targeting(table, job.policy.tables)
         self.follows = table.parent is not None and any(
             each.table == table.parent for each in job.policy.risk
         )
+
+    @property
+    def hidden(self) -> tuple[str, ...]:
+        """Columns (UInt64) that records carry until they are written: for each of ``targets`` two
+        halves of a digest of the key that it names."""
+        return tuple(half for name in self.targets for half in halves(name))
 
     @cached_property
     def written(self) -> TableSchema:
@@ -99,6 +106,11 @@ class TablePlan:
         fields = [*self.derived.descriptor["fields"]]
         fields += [dict(parent.by_name[name].descriptor) for name in self.inherited]
         return TableSchema({**self.derived.descriptor, "fields": fields})
+
+
+def halves(column: str) -> tuple[str, str]:
+    """The hidden columns with the two halves of a digest of what ``column`` names."""
+    return f"__{column}1", f"__{column}2"
 
 
 def _distinct(column: pa.ChunkedArray[Any]) -> int:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from itertools import groupby
 from pathlib import Path
@@ -29,10 +29,12 @@ from epc_release.release.context import Context, TablePlan, load_context
 from epc_release.release.measured import Alone, Measured, measure_again
 from epc_release.release.newest import Flagged
 from epc_release.release.presence import Presence, presence
+from epc_release.release.protect import AT
 from epc_release.release.records import DECISION, FIRST_REJECTED, REJECTED, SUPPRESSED
 from epc_release.release.settle import NO_PARTITION, PLACE, YEAR, Piece
 from epc_release.release.spill import concat, read_range
 from epc_release.release.stars import Stars
+from epc_release.release.targets import unpublished
 from epc_release.release.windows import Span, Windows
 from epc_release.release.write.fragments import (
     BLOCK_ROWS,
@@ -51,8 +53,9 @@ class FinishTask:
     ``newest`` are the places of the latest records of their units.
 
     At most about ``window`` rows are held in memory (but always a block, see ``_blocks``).
-    ``stars`` is what protection took away of cells; ``marginals`` are the distributions of the
-    sensitive columns over the table, where it has key sets.
+    ``stars`` is what protection took away of cells, ``targets`` are the records that cells name and
+    that are published; ``marginals`` are the distributions of the sensitive columns over the table,
+    where it has key sets.
     """
 
     context: Path
@@ -65,6 +68,7 @@ class FinishTask:
     newest: tuple[Piece, ...]
     window: int
     stars: Path | None = None
+    targets: Path | None = None
     marginals: Mapping[str, Marginal] | None = None
 
 
@@ -75,6 +79,7 @@ class Finished:
     ``issues`` counts published cells by (partition, column position, code position); ``presence``
     tells of each column how many cells are missing and which year has the first value. ``measured``
     are the key sets, where there are some; ``cells`` those of the tables beside the records, by id.
+    ``unpublished`` counts by column the cells that were emptied: what they name is not published.
     """
 
     number: int
@@ -86,6 +91,7 @@ class Finished:
     presence: dict[str, Presence]
     cells: dict[str, pl.DataFrame]
     measured: Measured | None = None
+    unpublished: Mapping[str, int] = field(default_factory=dict)
 
 
 def finish(task: FinishTask) -> Finished:
@@ -97,7 +103,8 @@ def finish(task: FinishTask) -> Finished:
     keys = concat(piece.read(_key_columns(plan, label)) for piece in task.data)
     issues = concat(piece.read() for piece in task.issues) if task.issues else None
     flagged = Flagged(plan, task.newest, keys)
-    stars = Stars.read(task.stars)
+    nameless = unpublished(plan, keys, task.targets)
+    stars = Stars.read(task.stars).also(nameless)
     keys = stars.apply(flagged.set(keys))
     order = _order(plan, keys, label)
     drops = _drops(task, keys)
@@ -145,7 +152,14 @@ def finish(task: FinishTask) -> Finished:
         presence=tally.presence,
         measured=_measured(context, task, plan, parts, keys, order, tally.alone.count()),
         cells=add_up(tally.cells),
+        unpublished=_emptied(plan, nameless, order),
     )
+
+
+def _emptied(plan: TablePlan, flags: pl.DataFrame, order: pl.Series) -> dict[str, int]:
+    """By column, the ``flags`` of rows that are published."""
+    mine = flags.filter(pl.col(AT).is_in(order.implode()))
+    return {name: int(mine[name].sum()) for name in plan.targets}
 
 
 def _lost(plan: TablePlan, drops: pl.DataFrame) -> pl.Series:
@@ -208,7 +222,7 @@ def _key_columns(plan: TablePlan, label: str) -> set[str]:
     """What the order of the rows, their years and their places depend on."""
     year = YEAR if plan.table.parent else plan.year
     unit = {UNIT} if plan.unit is not None else set()
-    return {label, "__row", *plan.sort, *((year,) if year else ()), *unit}
+    return {label, "__row", *plan.sort, *plan.hidden, *((year,) if year else ()), *unit}
 
 
 def _order(plan: TablePlan, rows: pl.DataFrame, label: str) -> pl.Series:

@@ -55,6 +55,7 @@ from epc_release.release.stages import (
     Collected,
     count_all_units,
     find_all_newest,
+    find_all_targets,
     finish_all,
     keep_drops,
     left_out_records,
@@ -143,6 +144,7 @@ def _make(
         _refuse_nothing(prepared, found)
         other = differ_all(path, found, taken, line.prints, work / "kept", executor, progress)
         differences = judge(prepared, line.prints, other)
+    find_all_targets(path, found, executor, progress)
     count_all_units(path, found, executor, progress)
     marginals = {name: each.marginals for name, each in taken.items() if context.plan(name).risk}
     finished = finish_all(path, found, groups, marginals, executor, progress)

@@ -51,6 +51,7 @@ from epc_release.release.source import (
     read_chunk,
 )
 from epc_release.release.spill import Spill, write_spill
+from epc_release.release.targets import spill_targets, target_digests
 from epc_release.release.units import spill_units
 from epc_release.schemas.checks.keys import key_digest, row_digest
 
@@ -71,9 +72,10 @@ class Routed:
     ``prints`` are by bucket the fingerprints of a parent's keys, or those of the children that are
     refused unless their parent is left out; ``units`` are fingerprints of a parent's units,
     ``pseudonyms`` those of identifiers and what they became. ``contenders`` is what tells the
-    latest record of each unit, by bucket. ``rejected`` does not count such children. ``listed`` are
-    positions of keys of the suppression list that records have, whatever becomes of them; ``rules``
-    by column what its rule did to records that were not left out here.
+    latest record of each unit, by bucket; ``targets`` are digests of the keys that records name
+    where these must be published to be told. ``rejected`` does not count such children. ``listed``
+    are positions of keys of the suppression list that records have, whatever becomes of them;
+    ``rules`` by column what its rule did to records that were not left out here.
     """
 
     chunk: int
@@ -88,6 +90,7 @@ class Routed:
     units: Spill | None = None
     contenders: Spill | None = None
     pseudonyms: Kinds = field(default_factory=dict)
+    targets: Spill | None = None
     listed: tuple[int, ...] = ()
     rules: Mapping[str, RuleTally] = field(default_factory=dict)
 
@@ -119,6 +122,7 @@ def route(task: RouteTask) -> Routed:
     )
     if plan.unit is not None:
         published = published.with_columns(unit_digest(staying, plan.unit))
+    published = published.with_columns(target_digests(staying, plan))
     issues = _published_issues(cells, plan, bound.kept).join(
         published.select("__row"), on="__row", how="semi"
     )
@@ -145,6 +149,7 @@ def route(task: RouteTask) -> Routed:
             context, task.chunk.number, plan, _with_keys(staying, keyed), published
         ),
         pseudonyms=spill_pseudonyms(context, task.chunk.number, plan, staying, published),
+        targets=spill_targets(context, task.chunk.number, plan, published),
         rules=rules,
         listed=tuple(bound.listed(cells.frame, context.screening)),
     )

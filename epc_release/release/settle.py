@@ -277,9 +277,9 @@ def _spill(
     staying = rows.filter(__decision=STAYS)
     label = plan.partition or NO_PARTITION
     place = [pl.col("__partition").alias(label), pl.col("__year").alias(YEAR)]
-    shown = [column for column in plan.published if column in rows.columns]
-    told = staying
-    if plan.follows:  # a number of its own, by which protection can take a row away
+    shown = [name for name in (*plan.published, *plan.hidden) if name in rows.columns]
+    told, numbered = staying, plan.follows or bool(plan.targets)
+    if numbered:  # a number of its own, by which what is decided later finds the row
         staying = staying.with_row_index("__number")
         shown.append("__row")
         chunk = pl.lit(task.bucket, pl.UInt32).alias("__chunk")
@@ -288,7 +288,7 @@ def _spill(
     spill = write_spill(name.with_suffix(".arrow"), told.select(*shown, *place), label)
     if not children.issues:
         return spill, None, prints
-    number = ["__number"] if plan.follows else []
+    number = ["__number"] if numbered else []
     kept = concat(piece.read() for piece in children.issues).join(
         staying.select(*PLACE, *number, pl.col("__partition").alias(label)), on=PLACE
     )

@@ -27,6 +27,7 @@ from epc_release.release.route import Routed, RouteTask, route
 from epc_release.release.settle import Children, Settled, SettleTask, settle
 from epc_release.release.source import Chunk
 from epc_release.release.spill import Spill, concat, read_range
+from epc_release.release.targets import TargetTask, find_targets, join_targets
 from epc_release.release.units import UnitTask, count_units
 
 
@@ -38,7 +39,8 @@ class Collected:
     ``crowded`` counts the published records of units beyond their limit, by partition; ``listed``
     are positions of certificates of the suppression list that the extract has. ``remembered`` are
     by table and bucket the fingerprints of what stayed, ``rules`` by table and column what a rule
-    did.
+    did. ``named`` are by table digests of the keys that its records name, ``targets`` those of them
+    that are published.
     """
 
     accounts: dict[str, Account] = field(default_factory=lambda: defaultdict(Account))
@@ -60,6 +62,8 @@ class Collected:
     rules: dict[str, dict[str, RuleTally]] = field(default_factory=lambda: defaultdict(dict))
     remembered: dict[str, dict[int, Path]] = field(default_factory=lambda: defaultdict(dict))
     stars: dict[int, Path] = field(default_factory=dict)  # by group
+    named: dict[str, list[tuple[int, Spill]]] = field(default_factory=lambda: defaultdict(list))
+    targets: dict[str, Path] = field(default_factory=dict)
     chunks: list[tuple[int, str, int]] = field(default_factory=list)  # number, part, records
 
     def places(self) -> list[tuple[str, int]]:
@@ -98,6 +102,8 @@ def _collect(found: Collected, done: Routed) -> None:
         found.units[done.table].append((done.chunk, done.units))
     if done.contenders is not None:
         found.contenders[done.table].append((done.chunk, done.contenders))
+    if done.targets is not None:
+        found.named[done.table].append((done.chunk, done.targets))
     for kind, spill in done.pseudonyms.items():
         found.pseudonyms[kind].append((done.chunk, spill))
 
@@ -192,6 +198,29 @@ def find_all_newest(
             tell(1)
 
 
+def find_all_targets(
+    context: Path, found: Collected, executor: Executor, progress: Progress
+) -> None:
+    """Find which of the records that others name are published, once key sets hold."""
+    job = load_context(context).job
+    tasks = []
+    for table, spills in found.named.items():
+        owner = job.register.table(table).parent or table
+        drops = tuple(found.drops[owner])
+        for bucket in range(job.buckets):
+            if named := pieces(spills, [str(bucket)]):
+                prints = pieces(found.prints[owner], [str(bucket)])
+                tasks.append(TargetTask(context, table, bucket, named, prints, drops))
+    files: dict[str, list[Path]] = defaultdict(list)
+    with progress.stage("find targets", len(tasks), "buckets") as tell:
+        for task, path in executor.run(find_targets, tasks):
+            files[task.table] += [path] if path is not None else []
+            tell(1)
+    for table, paths in files.items():
+        if paths:
+            found.targets[table] = join_targets(context, table, paths)
+
+
 def left_out_records(found: Collected) -> pl.DataFrame:
     """Children that are left out with their parents: ``chunk`` and ``__row`` (UInt32)."""
     none = pl.DataFrame(schema={"__chunk": pl.UInt32, "__row": pl.UInt32})
@@ -250,5 +279,6 @@ def _finish_task(
         newest=pieces(found.newest[group.table], group.labels),
         window=group.window,
         stars=found.stars.get(group.number),
+        targets=found.targets.get(group.table),
         marginals=marginals.get(group.table),
     )

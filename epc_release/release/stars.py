@@ -1,4 +1,5 @@
-"""Starred cells of a group of partitions: published missing, since too few records are alike."""
+"""Starred cells of a group of partitions: published missing, since too few records are alike
+or what they name is not published."""
 
 from __future__ import annotations
 
@@ -25,6 +26,13 @@ class Stars:
     def read(cls, path: Path | None) -> Stars:
         """What ``protect`` left, or nothing."""
         return cls(None if path is None else read_range(path))
+
+    def also(self, flags: pl.DataFrame) -> Stars:
+        """With further ``flags``, of other columns."""
+        if self.flags is None or flags.is_empty():
+            return self if flags.is_empty() else Stars(flags)
+        both = self.flags.join(flags, on=AT, how="full", coalesce=True).sort(AT)
+        return Stars(both.with_columns(pl.exclude(AT).fill_null(False)))
 
     def apply(self, rows: pl.DataFrame, positions: pl.Series | None = None) -> pl.DataFrame:
         """Rows without their starred cells; ``positions`` (ascending) where they are not all."""

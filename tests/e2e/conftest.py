@@ -146,6 +146,10 @@ def _with_oddities(source: Path, target: Path) -> Path:
                 for place in chance.sample(free, 5 if "cert" in path.stem else 1):
                     if not _decides(header[place]) or chance.random() < 0.04:
                         row[place] = chance.choice(ODDITIES)
+            if (name := "related_certificate_number") in header:
+                own = header.index("certificate_number")
+                for at, row in enumerate(rows[::3]):  # of each fate, its own among them
+                    row[header.index(name)] = rows[at * 3 // 2][own]
             rows += [list(row) for row in chance.sample(rows, 6)]
             for row in chance.sample(rows[:200], 4):
                 copy = list(row)

@@ -347,6 +347,15 @@ class Oracle:
                 return self.known_only(rule, kind, name)
         raise AssertionError(rule["rule"])
 
+    def named(self, table: str, name: str) -> str:
+        """SQL of a child's cell: what names a certificate stands only where that is published."""
+        told = self.told(table, name)
+        if "only_if_published" not in self.rules[table, name]:
+            return told
+        parent = table.replace("recommendations", "certificates")
+        keys = f"""SELECT certificate_number FROM "{parent}/all" WHERE fate = 'published'"""
+        return f"CASE WHEN {name} IN ({keys}) THEN {told} END"
+
     def known_only(self, rule: Mapping[str, Any], kind: Mapping[str, Any], name: str) -> str:
         known = self.known(rule, kind)
         if kind["type"] == "integer":
@@ -586,7 +595,7 @@ def _differences(oracle: Oracle, release: Path, table: str) -> dict[str, int]:
     db, names = oracle.db, oracle.published(table)
     own, source = ", ".join(names), f'"{table}/told"'
     if table.endswith("recommendations"):
-        own = ", ".join(f"{oracle.told(table, name)} AS {name}" for name in names)
+        own = ", ".join(f"{oracle.named(table, name)} AS {name}" for name in names)
         parent = table.replace("recommendations", "certificates")
         of_parent = oracle.told(parent, "local_authority").replace(
             "local_authority", '"/authority"'

@@ -12,7 +12,7 @@ from epc_release.anonymise.rules.plain import Drop, Keep, KeepKnown, KeepMatchin
 from epc_release.anonymise.rules.pseudonym import Pseudonymise
 
 RULES: Mapping[str, Callable[[Reading], Rule]] = {
-    Keep.name: lambda _: Keep(),
+    Keep.name: Keep.read,
     KeepKnown.name: KeepKnown.read,
     KeepMatching.name: KeepMatching.read,
     Drop.name: lambda _: Drop(),

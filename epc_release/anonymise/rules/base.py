@@ -11,7 +11,7 @@ import polars as pl
 
 from epc_release.anonymise.document import Section
 from epc_release.anonymise.used import Used
-from epc_release.schemas.register import Register
+from epc_release.schemas.register import Register, Table
 from epc_release.schemas.table import Field
 
 NUMERIC = ("integer", "number")
@@ -25,6 +25,7 @@ INPUT_SPELLING = (
     "bareNumber",
     "extractOnly",
 )
+ONLY_IF_PUBLISHED = ", where the record that it names is published, else missing"
 DATETIME_FORMAT = "%Y-%m-%d %H:%M:%S"
 
 
@@ -34,10 +35,11 @@ class MisfitError(ValueError):
 
 @dataclass(frozen=True)
 class Reading:
-    """What a rule is read from: its settings, and the column that it is for."""
+    """What a rule is read from: its settings, and the column of a table that it is for."""
 
     section: Section
     field: Field
+    table: Table
     register: Register
 
 
@@ -114,6 +116,25 @@ def need_text(field: Field) -> None:
     """Raises MisfitError unless the column holds text."""
     if field.type in (*NUMERIC, "boolean", "date", "datetime"):
         raise MisfitError(f"it takes text, and the column holds {field.type} values")
+
+
+def read_only_if_published(reading: Reading) -> bool:
+    """The setting ``only_if_published``: the column names records of the table's parent, or of the
+    table itself where it has none, and those that are not published are not named.
+
+    Raises MisfitError unless the column's ``kind`` of identifier is that of those records' key.
+    """
+    if not reading.section.flag("only_if_published", False):
+        return False
+    table = reading.table
+    owner = reading.register.table(table.parent) if table.parent else table
+    kinds = [owner.schema.by_name[name].descriptor.get("kind") for name in owner.key]
+    kind = reading.field.descriptor.get("kind")
+    if kind is None or kinds != [kind]:
+        raise MisfitError(f"only_if_published is for columns that name records of {owner.name}")
+    if reading.field.name in (*table.key, *table.schema.primary_key, table.partition):
+        raise MisfitError("only_if_published can make it missing, and records join or stand by it")
+    return True
 
 
 def need_number(field: Field) -> None:

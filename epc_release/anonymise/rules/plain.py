@@ -11,6 +11,7 @@ from epc_release.anonymise.document import Section
 from epc_release.anonymise.rules.base import (
     DATETIME_FORMAT,
     INPUT_SPELLING,
+    ONLY_IF_PUBLISHED,
     CellRule,
     MisfitError,
     Reading,
@@ -18,6 +19,7 @@ from epc_release.anonymise.rules.base import (
     described,
     need_text,
     on_distinct,
+    read_only_if_published,
 )
 from epc_release.anonymise.used import Used
 from epc_release.schemas.table import Field
@@ -28,13 +30,18 @@ ENUM_LIMIT = 100
 
 @dataclass(frozen=True)
 class Keep(CellRule):
-    """Published as conformed."""
+    """Published as conformed; ``only_if_published``: where the record that it names is as well."""
 
     name = "keep"
+    only_if_published: bool = False
 
     @property
     def words(self) -> str:
-        return "published as it is"
+        return "published as it is" + (ONLY_IF_PUBLISHED if self.only_if_published else "")
+
+    @classmethod
+    def read(cls, reading: Reading) -> Keep:
+        return cls(read_only_if_published(reading))
 
     def field(self, field: Field) -> dict[str, Any]:
         found = {k: v for k, v in field.descriptor.items() if k not in INPUT_SPELLING}

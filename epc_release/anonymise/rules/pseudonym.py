@@ -9,7 +9,14 @@ import polars as pl
 import polars_hash as plh
 
 from epc_release.anonymise.keys import Keyring
-from epc_release.anonymise.rules.base import MisfitError, Published, Reading, described
+from epc_release.anonymise.rules.base import (
+    ONLY_IF_PUBLISHED,
+    MisfitError,
+    Published,
+    Reading,
+    described,
+    read_only_if_published,
+)
 from epc_release.schemas.table import Field
 
 HEX_DIGITS = 32  # 128 bits: a collision among 30 million is a matter of 1 in 10^24
@@ -21,21 +28,24 @@ class Pseudonymise(Published):
     """A pseudonym that is the same wherever the identifier stands, so that tables still join.
 
     The kind of identifier is the column's property ``kind`` in its Table Schema.
+    ``only_if_published``: it stands where the record that it names is published as well.
     """
 
     name = "pseudonymise"
     kind: str
+    only_if_published: bool = False
 
     @property
     def words(self) -> str:
-        return f"replaced by a keyed pseudonym, the same wherever the {self.kind} stands"
+        where = ONLY_IF_PUBLISHED if self.only_if_published else ""
+        return f"replaced by a keyed pseudonym, the same wherever the {self.kind} stands{where}"
 
     @classmethod
     def read(cls, reading: Reading) -> Pseudonymise:
         kind = reading.field.descriptor.get("kind")
         if not isinstance(kind, str) or not kind:
             raise MisfitError("its Table Schema names no kind of identifier")
-        return cls(kind)
+        return cls(kind, read_only_if_published(reading))
 
     def field(self, field: Field) -> dict[str, Any]:
         says = "Published as a keyed pseudonym, the same wherever the identifier stands."

@@ -68,7 +68,9 @@ class _Note:
         for name, column in self.rules.items():
             if name not in self.frame.columns:
                 continue
-            if isinstance(column.rule, Keep):
+            if column.only_if_published:
+                yield from self._named(name, column, staying)
+            elif isinstance(column.rule, Keep):
                 if column.column_class == "identifier":
                     yield from _digests(TOLD, name, _text(staying[name]))
                     yield from _digests(HIDDEN, name, _text(leaving[name]))
@@ -79,6 +81,15 @@ class _Note:
                     yield from _digests(TOLD, name, _unchanged(column.rule, staying[name]))
             elif isinstance(column.rule, Pseudonymise) and name not in self.plan.table.key:
                 yield f"{JOINED}/long/{name}", plain_digests(_text(staying[name]))
+
+    def _named(
+        self, name: str, column: FieldRule, staying: pl.DataFrame
+    ) -> Iterator[tuple[str, Words]]:
+        """Keys of other records, which are told where these are; short ones are also told here."""
+        if isinstance(column.rule, Keep):
+            yield from _digests(HIDDEN, name, _text(self.frame[name]))
+            texts = _text(staying[name])
+            yield from _digests(TOLD, name, texts.filter(~is_long(texts)))
 
     def _texts(self, name: str) -> pl.Series:
         """Distinct texts of a column that is not published, as conformed or else as they stand."""

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from epc_release.anonymise.derive import derive_schema
+from epc_release.anonymise.derive import UNPUBLISHED, derive_schema
 from epc_release.anonymise.policy import POLICIES, Policy, load_policy, policy_names
 from epc_release.anonymise.rules.base import Published
 from epc_release.anonymise.rules.plain import Drop, Keep
 from epc_release.anonymise.screen import bind
+from epc_release.anonymise.told import targeting
+from epc_release.errors import ReleaseError
 from epc_release.schemas.load import load_register
 from epc_release.schemas.register import Register
 
@@ -104,12 +108,34 @@ def test_deidentified_lets_out_no_text_that_somebody_typed(epc: Register) -> Non
 def test_tables_still_join(epc: Register) -> None:
     policy = load_policy("deidentified", epc)
     rules = {
-        policy.tables[table.name][name].rule
+        replace(policy.tables[table.name][name].rule, only_if_published=False)
         for table in epc.tables
         for name in ("certificate_number", "related_certificate_number")
         if name in table.schema.by_name
     }
     assert len(rules) == 1
+
+
+def test_a_related_certificate_stands_only_where_it_is_published(
+    policy: Policy, epc: Register
+) -> None:
+    for name in ("non-domestic-recommendations", "display-recommendations"):
+        table = epc.table(name)
+        assert targeting(table, policy.tables) == ("related_certificate_number",)
+        field = derive_schema(table, policy).by_name["related_certificate_number"]
+        assert not field.required
+        assert field.descriptor["description"].endswith(UNPUBLISHED)
+
+
+def test_only_an_identifier_can_ask_for_its_record(epc: Register, tmp_path: Path) -> None:
+    shutil.copytree(POLICIES / "epc", tmp_path / "epc")
+    path = tmp_path / "epc" / "address-level.toml"
+    old = 'only_if_published = true\nclass = "identifier"'
+    text = path.read_text(encoding="utf-8")
+    assert text.count(old) == 1
+    path.write_text(text.replace(old, old.replace("identifier", "other")), encoding="utf-8")
+    with pytest.raises(ReleaseError, match=r"E146.*class identifier"):
+        load_policy(path, epc)
 
 
 def test_every_derived_schema_is_a_table_schema(policy: Policy, epc: Register) -> None:

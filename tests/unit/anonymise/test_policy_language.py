@@ -55,6 +55,12 @@ WRONG = [
     ('columns = ["area"]\nrule = "bin"\nedges = [50, 100.5]',
      'columns = ["area"]\nrule = "pseudonymise"', "E146", None),
     ('columns = ["authority", "band"]', 'columns = ["authority", "band", "number"]', "E142", None),
+    ('why = "useful"', 'why = "useful"\nonly_if_published = "yes"', "E141", None),
+    ('why = "useful"', 'why = "useful"\nonly_if_published = true', "E146", None),
+    ('why = "joins"', 'why = "joins"\nonly_if_published = true', "E146", None),
+    ('why = "private"', 'why = "private"\nonly_if_published = true', "E141", None),
+    ('columns = ["area"]\nrule = "bin"\nedges = [50, 100.5]',
+     'columns = ["area"]\nrule = "keep"\nonly_if_published = true', "E146", None),
 ]  # fmt: skip
 
 
