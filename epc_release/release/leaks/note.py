@@ -71,16 +71,21 @@ class _Note:
             if column.only_if_published:
                 yield from self._named(name, column, staying)
             elif isinstance(column.rule, Keep):
-                if column.column_class == "identifier":
-                    yield from _digests(TOLD, name, _text(staying[name]))
-                    yield from _digests(HIDDEN, name, _text(leaving[name]))
-                elif (long := _could_be_long(staying[name])) is not None:
-                    yield f"{TOLD}/long/{name}", plain_digests(long)
+                yield from self._kept(name, column, staying, leaving)
             elif isinstance(column.rule, CellRule):
                 if name in hidden or staying[name].dtype in (pl.String, pl.Categorical):
                     yield from _digests(TOLD, name, _unchanged(column.rule, staying[name]))
             elif isinstance(column.rule, Pseudonymise) and name not in self.plan.table.key:
                 yield f"{JOINED}/long/{name}", plain_digests(_text(staying[name]))
+
+    def _kept(
+        self, name: str, column: FieldRule, staying: pl.DataFrame, leaving: pl.DataFrame
+    ) -> Iterator[tuple[str, Words]]:
+        if column.column_class == "identifier":
+            yield from _digests(TOLD, name, _text(staying[name]))
+            yield from _digests(HIDDEN, name, _text(leaving[name]))
+        elif (long := _could_be_long(staying[name])) is not None:
+            yield f"{TOLD}/long/{name}", plain_digests(long)
 
     def _named(
         self, name: str, column: FieldRule, staying: pl.DataFrame
