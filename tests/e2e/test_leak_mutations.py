@@ -526,7 +526,8 @@ def withheld_record_under_its_published_key(it: Spoilt) -> None:
 @case(VALUE, "a suppressed cell")
 def suppressed_cell_that_is_back(it: Spoilt) -> None:
     def folder_of(cell: dict[str, Any]) -> Path:
-        return it.root / "parquet" / cell["table"] / f"local_authority={cell['partition']}"
+        part = f"parquet/{cell['table']}/local_authority={cell['partition']}"
+        return it.root.joinpath(part)
 
     cells = _starred(it).sort("table", "partition", "column", "value").iter_rows(named=True)
     cell = next(each for each in cells if folder_of(each).is_dir())
