@@ -154,7 +154,7 @@ def test_the_leak_test_finds_a_target_that_is_not_published(
 ) -> None:
     source, _ = named
     monkeypatch.setattr(finish, "unpublished", lambda _, rows, __: unpublished_of_none(rows))
-    with pytest.raises(ReleaseError, match="E42"):
+    with pytest.raises(ReleaseError, match="E420"):
         build(source, policy=policy, **TIMES)
 
 
