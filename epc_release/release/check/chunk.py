@@ -62,8 +62,7 @@ def check_chunk(task: CheckTask) -> Checked:
     target = job.target(chunk.part.table)
     raw, data = read(chunk, target.schema)
     lines = Lines(chunk, raw, data)
-    keys = {name for one in job.prints if one.table == target.name for name in one.columns}
-    table = JudgedTable.of(raw.table, target, chunk.part.name, keys)
+    table = JudgedTable.of(raw.table, target, chunk.part.name)
     tallies = [*_records(chunk, raw, table, lines, job.samples)]
     for found in table.found():
         first = lines.of_rows(found.rows[: job.samples]) + chunk.first_line

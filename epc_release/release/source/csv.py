@@ -32,16 +32,12 @@ _HELD: dict[tuple[Path | None, int, int], bytes] = {}
 
 @dataclass(frozen=True)
 class _Piece:
-    """Whole records: the first ``length`` bytes of ``data``; where and on which line they begin.
-
-    ``lines`` are their line ends, None where they were cut by a limit.
-    """
+    """Whole records: the first ``length`` bytes of ``data``; where and on which line they begin."""
 
     data: bytes
     length: int
     offset: int
     line: int
-    lines: int | None = None
     records: int | None = None
 
 
@@ -62,10 +58,13 @@ def chunks(
     """
     shape = _shape(part)
     local = part.location if is_plain(part) and isinstance(part.location, LocalFile) else None
-    number = 0
-    for piece in _pieces(part, shape, chunk_bytes, limit, digests):
-        if not ((blank and piece.length) or _RECORD.search(piece.data, 0, piece.length)):
-            continue
+    pieces = _pieces(part, shape, chunk_bytes, limit, digests)
+    kept = (
+        piece
+        for piece in pieces
+        if (blank and piece.length) or _RECORD.search(piece.data, 0, piece.length)
+    )
+    for number, piece in enumerate(kept):
         share = piece.offset + piece.length
         chunk = Chunk(
             part,
@@ -73,7 +72,6 @@ def chunks(
             piece.line,
             length=piece.length,
             records=piece.records,
-            lines=piece.lines,
             consumed=min(share * part.bytes // max(part.text_bytes, 1), part.bytes),
         )
         if local:
@@ -82,8 +80,6 @@ def chunks(
                 yield placed
         else:
             yield replace(chunk, path=_stage(piece, work), staged=True)
-        number += 1
-        del piece  # before the next text is read: one at a time, in the same memory
 
 
 @contextmanager
@@ -136,8 +132,7 @@ def _pieces(
         stretches = _gathered(blocks, shape, chunk_bytes)
     for data, held, final in stretches:
         length = _whole(data, part.name, delimiter, line=line, final=final)
-        lines = cut.count_lines(data, length)
-        piece = _Piece(data, length, offset, line, lines)
+        piece = _Piece(data, length, offset, line)
         if left is not None:
             piece = _first(piece, delimiter, left)
             left -= piece.records or 0
@@ -146,8 +141,7 @@ def _pieces(
             return
         held.append(data[length:])
         offset += length
-        line += lines
-        del data, piece
+        line += cut.count_lines(data, length)
 
 
 def _in_place(
@@ -170,7 +164,6 @@ def _in_place(
             place += len(data) - left
             enough = max(chunk_bytes, 2 * left)
             cut_before = left < len(data)  # else that line end was inside a record
-            del data
     check_unchanged(part.location, part.name)
 
 
@@ -243,7 +236,7 @@ def _first(piece: _Piece, delimiter: bytes, limit: int) -> _Piece:
     starts = cut.records(piece.data[: piece.length], delimiter).starts
     if len(starts) <= limit:
         return replace(piece, records=len(starts))
-    return replace(piece, length=int(starts[limit]), lines=None, records=limit)
+    return replace(piece, length=int(starts[limit]), records=limit)
 
 
 def read_bytes(chunk: Chunk) -> bytes:
@@ -277,13 +270,9 @@ def parse(
     data: bytes,
     chunk: Chunk,
     wanted: Collection[str] | None = None,
-    plain: Collection[str | None] = (),
-    block: int = 0,
+    plain: Collection[str] = (),
 ) -> RawTable:
-    """The same for the ``data`` of a chunk, once they have been read.
-
-    ``block`` bytes are parsed at a time; columns of text come in as many pieces.
-    """
+    """The same for the ``data`` of a chunk, once they have been read."""
     detect.check_utf8(data, chunk.part.name, line=chunk.first_line)
     # by position, because columns that are not taken on may share a spelling
     names = [str(i) for i in range(len(chunk.part.header))]
@@ -300,16 +289,15 @@ def parse(
         strings_can_be_null=False,
         null_values=[],
     )
-    table, ragged = _table(data, block or _BLOCK, names, convert, chunk)
+    table, ragged = _table(data, names, convert, chunk)
     renamed = table.rename_columns([our for _, our in ours])
-    whole = renamed if block else renamed.unify_dictionaries().combine_chunks()
-    return RawTable(whole, ragged)
+    return RawTable(renamed.unify_dictionaries().combine_chunks(), ragged)
 
 
 def _table(
-    data: bytes, block: int, names: list[str], convert: pc.ConvertOptions, chunk: Chunk
+    data: bytes, names: list[str], convert: pc.ConvertOptions, chunk: Chunk
 ) -> tuple[pa.Table, list[RaggedRow]]:
-    size = _block_size(data, block)
+    size = _block_size(data, _BLOCK)
     try:
         return _in_blocks(data, size, names, convert, chunk)
     except pa.ArrowInvalid:
