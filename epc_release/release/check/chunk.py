@@ -62,7 +62,8 @@ def check_chunk(task: CheckTask) -> Checked:
     target = job.target(chunk.part.table)
     raw, data = read(chunk, target.schema)
     lines = Lines(chunk, raw, data)
-    table = JudgedTable.of(raw.table, target, chunk.part.name)
+    keys = {name for one in job.prints if one.table == target.name for name in one.columns}
+    table = JudgedTable.of(raw.table, target, chunk.part.name, keys)
     tallies = [*_records(chunk, raw, table, lines, job.samples)]
     for found in table.found():
         first = lines.of_rows(found.rows[: job.samples]) + chunk.first_line

@@ -21,6 +21,7 @@ class Lines:
 
     def __init__(self, chunk: Chunk, raw: RawTable, data: bytes | None) -> None:
         self._data = data or b""
+        self._lines = chunk.lines
         self._raw = raw
         self._delimiter = chunk.part.csv.delimiter.encode() if chunk.part.csv else b","
 
@@ -38,7 +39,8 @@ class Lines:
         if not self._data:
             return True
         ends = self._data.endswith((b"\n", b"\r"))
-        return cut.count_lines(self._data) + (not ends) == self._raw.rows
+        lines = cut.count_lines(self._data) if self._lines is None else self._lines
+        return lines + (not ends) == self._raw.rows
 
     @cached_property
     def blank(self) -> Positions:

@@ -6,12 +6,13 @@ from typing import Any
 
 import pyarrow as pa
 
-from epc_release.release.source import csv, cut, parquet
+from epc_release.release.source import csv, parquet
 from epc_release.release.source.model import Chunk, RawTable
 from epc_release.schemas.table import TableSchema
 
-_SAMPLE = 1 << 20  # bytes that a file's columns are first judged by
-_MANY = 0.9  # share of distinct values from which a dictionary is no gain
+_BLOCK = 2 << 20  # bytes; what is parsed at once stays in the processor's cache
+_MANY = 0.5  # share of distinct values from which a dictionary is no gain
+_ENOUGH = 1_000  # rows before that can be told
 _PLAIN: dict[tuple[str, tuple[str | None, ...]], frozenset[str]] = {}
 
 
@@ -29,31 +30,32 @@ def read(chunk: Chunk, schema: TableSchema) -> tuple[RawTable, bytes | None]:
     data = csv.read_bytes(chunk)
     if not csv.has_records(data):
         return RawTable(pa.table({})), data
-    return csv.parse(data, chunk, None, _plain(data, chunk, schema)), data
+    raw = csv.parse(data, chunk, plain=chunk.part.match.columns, block=_BLOCK)
+    columns: dict[str, Any] = dict(zip(raw.table.column_names, raw.table.columns, strict=True))
+    ragged = raw.ragged
+    del raw  # so that each column of text goes as soon as it is coded
+    _code(columns, chunk, schema)
+    return RawTable(pa.table(columns), ragged), data
 
 
-def _plain(data: bytes, chunk: Chunk, schema: TableSchema) -> frozenset[str]:
+def _code(columns: dict[str, Any], chunk: Chunk, schema: TableSchema) -> None:
+    """Make text of few values dictionaries: of whole columns that costs less than in the parser."""
     key = chunk.part.table, chunk.part.match.columns
-    if key not in _PLAIN:
-        _PLAIN[key] = _keys(schema) | _many(data, chunk)
-    return _PLAIN[key]
+    plain = _PLAIN.get(key, _keys(schema))
+    many = set()
+    for name in columns.keys() - plain:
+        columns[name] = coded = columns[name].dictionary_encode()
+        if _distinct(coded) > _MANY * max(len(coded), _ENOUGH):
+            many.add(name)
+    _PLAIN[key] = plain | many
+
+
+def _distinct(column: pa.ChunkedArray[Any]) -> int:
+    chunks: list[Any] = column.chunks  # with one dictionary
+    return len(chunks[0].dictionary) if chunks else 0
 
 
 def _keys(schema: TableSchema) -> frozenset[str]:
     """Columns that are keys by themselves."""
     unique = {field.name for field in schema.fields if field.constraints.get("unique")}
     return frozenset(unique | (set(schema.primary_key) if len(schema.primary_key) == 1 else set()))
-
-
-def _many(data: bytes, chunk: Chunk) -> frozenset[str]:
-    """Columns that have hardly a value twice at the beginning of the chunk."""
-    delimiter = chunk.part.csv.delimiter.encode() if chunk.part.csv else b","
-    start = data[:_SAMPLE]
-    start = start[: cut.last_end(start, cut.quotes(start, delimiter), final=False)] or data
-    sample = csv.parse(start, chunk).table
-    arrays: list[Any] = [column.combine_chunks() for column in sample.columns]
-    return frozenset(
-        name
-        for name, array in zip(sample.column_names, arrays, strict=True)
-        if len(array.dictionary) > _MANY * sample.num_rows
-    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -31,8 +31,11 @@ class JudgedTable:
     judged: dict[str, Judged]
 
     @classmethod
-    def of(cls, table: pa.Table, target: Target, file: str) -> JudgedTable:
-        """Judge a chunk's columns; raises E232 where Parquet has values without a text."""
+    def of(cls, table: pa.Table, target: Target, file: str, keys: Collection[str]) -> JudgedTable:
+        """Judge a chunk's columns; raises E232 where Parquet has values without a text.
+
+        ``keys`` are the columns that ``key_digests`` will be asked for.
+        """
         schema, spelling = target.schema, target.spelling
         texts: dict[str, Text] = {}
         typed: dict[str, pa.ChunkedArray[Any]] = {}
@@ -45,21 +48,23 @@ class JudgedTable:
                 text = spelling.brought(name, text)
             texts[name] = any_text(column, file, _shown(name)) if text is None else text
         own = {name: text for name, text in texts.items() if name in schema.by_name}
-        judged = judge_texts(schema, {n: text for n, text in own.items() if n not in typed})
+        judged = judge_texts(schema, {n: t for n, t in own.items() if n not in typed}, keys)
         judged |= {name: judge_typed(schema.by_name[name], c) for name, c in typed.items()}
         return cls(schema, table.num_rows, texts, judged)
 
     @cached_property
     def blank(self) -> Mask | None:
         """Which rows have no value in any column; None where there is none."""
-        if not self.rows or any(one.missing is None for one in self.judged.values()):
+        if not self.rows or any(one.absent is None for one in self.judged.values()):
             return None
         blank = np.ones(self.rows, bool)
         for one in self.judged.values():
             blank &= one.missing
+            if not blank.any():
+                return None
         for name, text in self.texts.items():
             if name not in self.judged and blank.any():
-                blank &= text.spread(text.texts.fill_null("") == "")
+                blank &= text.spread((text.texts.fill_null("") == "").to_numpy())
         return blank if blank.any() else None
 
     def found(self) -> Iterator[Found]:

@@ -101,7 +101,7 @@ def judge_typed(field: Field, column: pa.ChunkedArray[Any]) -> Judged:
     return Judged(
         field=field,
         values=values,
-        missing=missing.to_numpy() if missing.any() else None,
+        absent=missing.to_numpy() if missing.any() else None,
         found=tuple(one for one in found if len(one.rows)),
     )
 

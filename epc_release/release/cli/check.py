@@ -13,9 +13,9 @@ from epc_release.release import values
 from epc_release.release.cli.output import as_json, result
 
 _OBJECTS = 50_000  # new ones between two looks for cycles, of which loading libraries makes none
-_PROCESS = {  # what libraries must find when they are imported (docs/adr/0021)
+_PROCESS = {  # what libraries must find when they are imported (docs/adr/0023)
     "POLARS_MAX_THREADS": "1",  # tasks share out the cores, threads within them only cost
-    "ARROW_DEFAULT_MEMORY_POOL": "system",
+    "ARROW_DEFAULT_MEMORY_POOL": "mimalloc",  # many small blocks of text leave no holes there
     "OPENBLAS_NUM_THREADS": "1",
 }
 

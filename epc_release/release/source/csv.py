@@ -32,12 +32,16 @@ _HELD: dict[tuple[Path | None, int, int], bytes] = {}
 
 @dataclass(frozen=True)
 class _Piece:
-    """Whole records: the first ``length`` bytes of ``data``; where and on which line they begin."""
+    """Whole records: the first ``length`` bytes of ``data``; where and on which line they begin.
+
+    ``lines`` are their line ends, None where they were cut by a limit.
+    """
 
     data: bytes
     length: int
     offset: int
     line: int
+    lines: int | None = None
     records: int | None = None
 
 
@@ -58,13 +62,10 @@ def chunks(
     """
     shape = _shape(part)
     local = part.location if is_plain(part) and isinstance(part.location, LocalFile) else None
-    pieces = _pieces(part, shape, chunk_bytes, limit, digests)
-    kept = (
-        piece
-        for piece in pieces
-        if (blank and piece.length) or _RECORD.search(piece.data, 0, piece.length)
-    )
-    for number, piece in enumerate(kept):
+    number = 0
+    for piece in _pieces(part, shape, chunk_bytes, limit, digests):
+        if not ((blank and piece.length) or _RECORD.search(piece.data, 0, piece.length)):
+            continue
         share = piece.offset + piece.length
         chunk = Chunk(
             part,
@@ -72,6 +73,7 @@ def chunks(
             piece.line,
             length=piece.length,
             records=piece.records,
+            lines=piece.lines,
             consumed=min(share * part.bytes // max(part.text_bytes, 1), part.bytes),
         )
         if local:
@@ -80,6 +82,8 @@ def chunks(
                 yield placed
         else:
             yield replace(chunk, path=_stage(piece, work), staged=True)
+        number += 1
+        del piece  # before the next text is read: one at a time, in the same memory
 
 
 @contextmanager
@@ -132,7 +136,8 @@ def _pieces(
         stretches = _gathered(blocks, shape, chunk_bytes)
     for data, held, final in stretches:
         length = _whole(data, part.name, delimiter, line=line, final=final)
-        piece = _Piece(data, length, offset, line)
+        lines = cut.count_lines(data, length)
+        piece = _Piece(data, length, offset, line, lines)
         if left is not None:
             piece = _first(piece, delimiter, left)
             left -= piece.records or 0
@@ -141,7 +146,8 @@ def _pieces(
             return
         held.append(data[length:])
         offset += length
-        line += cut.count_lines(data, length)
+        line += lines
+        del data, piece
 
 
 def _in_place(
@@ -164,6 +170,7 @@ def _in_place(
             place += len(data) - left
             enough = max(chunk_bytes, 2 * left)
             cut_before = left < len(data)  # else that line end was inside a record
+            del data
     check_unchanged(part.location, part.name)
 
 
@@ -236,7 +243,7 @@ def _first(piece: _Piece, delimiter: bytes, limit: int) -> _Piece:
     starts = cut.records(piece.data[: piece.length], delimiter).starts
     if len(starts) <= limit:
         return replace(piece, records=len(starts))
-    return replace(piece, length=int(starts[limit]), records=limit)
+    return replace(piece, length=int(starts[limit]), lines=None, records=limit)
 
 
 def read_bytes(chunk: Chunk) -> bytes:
@@ -270,9 +277,13 @@ def parse(
     data: bytes,
     chunk: Chunk,
     wanted: Collection[str] | None = None,
-    plain: Collection[str] = (),
+    plain: Collection[str | None] = (),
+    block: int = 0,
 ) -> RawTable:
-    """The same for the ``data`` of a chunk, once they have been read."""
+    """The same for the ``data`` of a chunk, once they have been read.
+
+    ``block`` bytes are parsed at a time; columns of text come in as many pieces.
+    """
     detect.check_utf8(data, chunk.part.name, line=chunk.first_line)
     # by position, because columns that are not taken on may share a spelling
     names = [str(i) for i in range(len(chunk.part.header))]
@@ -289,15 +300,16 @@ def parse(
         strings_can_be_null=False,
         null_values=[],
     )
-    table, ragged = _table(data, names, convert, chunk)
+    table, ragged = _table(data, block or _BLOCK, names, convert, chunk)
     renamed = table.rename_columns([our for _, our in ours])
-    return RawTable(renamed.unify_dictionaries().combine_chunks(), ragged)
+    whole = renamed if block else renamed.unify_dictionaries().combine_chunks()
+    return RawTable(whole, ragged)
 
 
 def _table(
-    data: bytes, names: list[str], convert: pc.ConvertOptions, chunk: Chunk
+    data: bytes, block: int, names: list[str], convert: pc.ConvertOptions, chunk: Chunk
 ) -> tuple[pa.Table, list[RaggedRow]]:
-    size = _block_size(data, _BLOCK)
+    size = _block_size(data, block)
     try:
         return _in_blocks(data, size, names, convert, chunk)
     except pa.ArrowInvalid:

@@ -184,7 +184,8 @@ class Chunk:
     CSV: ``length`` bytes from ``offset`` of ``path``, UTF-8 without header. Parquet: ``row_groups``
     of the part, or rows of an Arrow file at ``path`` where ``staged``. ``first_line`` is the
     physical line of the first record (Parquet: row number), from 1; ``records`` is known for
-    Parquet and where a limit was set; ``consumed`` tells about how many of the part's stored bytes
+    Parquet and where a limit was set, ``lines`` (the text's line ends) where none was; ``consumed``
+    tells about how many of the part's stored bytes
     have been read when this chunk has been (for progress).
     """
 
@@ -196,6 +197,7 @@ class Chunk:
     length: int = 0
     staged: bool = False
     records: int | None = None
+    lines: int | None = None
     row_groups: tuple[int, ...] = ()
     consumed: int = 0
 
