@@ -11,7 +11,7 @@ from epc_release.release.source.model import Part
 
 MIB: Final = 1 << 20
 WORKER_BASE: Final = 200 * MIB  # bytes of a process before it has read anything
-RAW: Final = 8  # a process's peak is about this many times its chunk of raw text
+RAW: Final = 17  # a process's peak is about this many times its chunk where cells are one digit
 PRINT: Final = 200  # bytes a print takes while copies are looked for
 MIN_CHUNK, MAX_CHUNK = 2 * MIB, 30 * MIB  # glibc keeps blocks below 32 MiB for the next chunk
 CHUNK_ROWS: Final = 1_000_000  # rows of a chunk, about: what a row takes besides its text adds up
