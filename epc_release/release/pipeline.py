@@ -25,26 +25,17 @@ from epc_release.release.assemble import release_facts, table_facts, write_archi
 from epc_release.release.collisions import check_collisions
 from epc_release.release.config import Settings
 from epc_release.release.context import Job, load_context, save_job
-from epc_release.release.differences import (
-    EarlierPrints,
-    differ_all,
-    judge,
-    kept_prints,
-    read_prints,
-)
-from epc_release.release.earlier import newest_before
+from epc_release.release.differences import differ_all, judge
 from epc_release.release.execute import Executor, open_executor
 from epc_release.release.gates.baseline import read_baseline
 from epc_release.release.gates.evaluate import Judged, evaluate, settle_breaches
 from epc_release.release.gates.history import first_seen
 from epc_release.release.gates.previous import Baseline
 from epc_release.release.groups import Group, make_groups
-from epc_release.release.interval import check_interval
 from epc_release.release.leaks.gather import gather
 from epc_release.release.leaks.scan import scan_fast
 from epc_release.release.ledger import check_any, check_empty
-from epc_release.release.log import LOGGER
-from epc_release.release.optouts import ListHistory, compare_lists, keep_events, with_unknown
+from epc_release.release.line import Line, keep_line, read_line
 from epc_release.release.prepare import Prepared, prepare
 from epc_release.release.progress import Progress
 from epc_release.release.protection import Taken, protect_all
@@ -62,18 +53,8 @@ from epc_release.release.stages import (
     route_all,
     settle_all,
 )
-from epc_release.release.sticky import Sticky, keep_taken, key_id, read_sticky
+from epc_release.release.sticky import key_id
 from epc_release.release.workspace import install, workspace
-
-
-@dataclass(frozen=True)
-class Line:
-    """What the release before this one in its line means for it."""
-
-    sticky: Sticky
-    history: ListHistory | None
-    prints: EarlierPrints | None
-    overridden: Mapping[str, Any] | None
 
 
 @dataclass(frozen=True)
@@ -97,10 +78,7 @@ def build(settings: Settings, progress: Progress) -> BuildReport:
     check_approval(prepared.policy, settings.state, settings.approval == "required")
     keep.check_cell_key(prepared)
     baseline = _baseline(prepared)
-    line = _line(prepared)
-    sticky = line.sticky
-    if sticky.rekeyed:
-        LOGGER.warning("another key makes the pseudonyms", extra={"since": sticky.rekeyed})
+    line = read_line(prepared)
     with workspace(settings) as work:
         executor = open_executor(settings.executor, settings.jobs)
         try:
@@ -114,7 +92,7 @@ def build(settings: Settings, progress: Progress) -> BuildReport:
         new = install(work / "release", settings.out, prepared.release)
         keep.remember(prepared, facts, judged, made.notes, work / "kept")
     return BuildReport(
-        facts, settings.out / prepared.release, new, settings.state, judged, sticky.rekeyed
+        facts, settings.out / prepared.release, new, settings.state, judged, line.sticky.rekeyed
     )
 
 
@@ -157,17 +135,7 @@ def _make(
     describe(facts, context.job.release)
     _gather(path, found, work / "kept" / "quarantine")
     gather(prepared, work, work / "kept" / "private")
-    history = with_unknown(line.history, prepared, found.listed)
-    notes = {
-        "key_id": context.job.key_id,
-        "suppressed": keep_taken(prepared.register, line.sticky, taken, work / "kept"),
-        "sticky": line.sticky.told(),
-        "list_history": None if history is None else history.told(),
-        "interval_overridden": line.overridden,
-        "differences": differences,
-        "prints": kept_prints(prepared, work / "kept"),
-    }
-    keep_events(prepared, work / "kept")
+    notes = keep_line(prepared, line, taken, differences, found.listed, work / "kept")
     return Made(facts, judged, notes)
 
 
@@ -241,18 +209,6 @@ def _baseline(prepared: Prepared) -> Baseline | None:
         return None
     line = (prepared.register.name, prepared.policy.name)
     return read_baseline(settings.previous, settings.to, *line)
-
-
-def _line(prepared: Prepared) -> Line:
-    """Raises E413, E414 and E416."""
-    overridden = check_interval(prepared)
-    before = newest_before(prepared)
-    return Line(
-        read_sticky(prepared, before),
-        compare_lists(prepared, before),
-        read_prints(prepared, before),
-        overridden,
-    )
 
 
 def _gates(prepared: Prepared, baseline: Baseline | None, tables: tuple[TableFacts, ...]) -> Judged:

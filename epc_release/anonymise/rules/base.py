@@ -43,15 +43,15 @@ class Reading:
     register: Register
 
 
-class Rule:
+class Rule(ABC):
     """A field rule: a frozen dataclass of settings that were checked when they were read."""
 
     name: ClassVar[str]
 
     @property
+    @abstractmethod
     def words(self) -> str:
         """What becomes of a cell, for whoever reviews the policy."""
-        raise NotImplementedError
 
     @property
     def used(self) -> tuple[Used, ...]:
@@ -59,7 +59,7 @@ class Rule:
         return ()
 
 
-class Published(Rule, ABC):
+class Published(Rule):
     """A rule under which a column is published.
 
     One row in, one row out, in the same order; a missing cell stays missing.
