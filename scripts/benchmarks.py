@@ -145,10 +145,29 @@ def disclosure(arguments: argparse.Namespace) -> None:
     ratios = {
         label: {key: _ratios(both, key) for key in ("cpu", "wall")} for label, both in runs.items()
     }
-    print(f"epc-release / duckdb: {ratios}")
+    print(f"epc-release / duckdb: {ratios}", flush=True)
+    taken = _suppression(arguments, source)
     small = {"rows": arguments.small, "seconds": alone.seconds, "ratios": spread(alone.ratios)}
     whole = {"rows": arguments.rows, "runs": runs, "ratios": ratios}
-    save("disclosure", {"k_alone": small, "measures": whole})
+    save("disclosure", {"k_alone": small, "measures": whole, "suppression": taken})
+
+
+def _suppression(arguments: argparse.Namespace, source: Path) -> dict[str, Any]:
+    """Suppression beside all measures of the same records over the same keys, in turn."""
+    found: dict[str, Any] = {}
+    for limit in ("k", "k and l"):
+        runs: list[dict[str, Any]] = []
+        for number in range(arguments.runs):
+            measures = bench_disclosure.commands(source, arguments.memory)["5 keys"]["epc-release"]
+            measuring, _ = _answered(measures, arguments.at)
+            command = bench_disclosure.suppression(source, bench_disclosure.FEW, limit)
+            _, taken = _answered(command, arguments.at)
+            runs.append({"measuring": asdict(measuring), "suppression": taken})
+            print(f"  {limit} {number + 1}: {taken}; all measures {measuring.cpu:.1f} CPU s")
+        ratios = spread([run["suppression"]["cpu"] / run["measuring"]["cpu"] for run in runs])
+        print(f"suppression for {limit} / measuring, CPU seconds: {ratios}", flush=True)
+        found[limit] = {"runs": runs, "ratios": ratios}
+    return found
 
 
 def _answered(command: list[str], at: Path) -> tuple[measure.Run, dict[str, Any]]:

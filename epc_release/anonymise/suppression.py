@@ -134,6 +134,8 @@ class _State:
 
 
 def _some(column: Coded, rows: Places) -> Coded:
+    if len(rows) == len(column.codes):
+        return column
     return Coded(column.codes[rows], column.size)
 
 

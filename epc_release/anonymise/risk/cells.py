@@ -14,6 +14,11 @@ import polars as pl
 
 from epc_release.anonymise.risk.codes import Coded, Numbers, Words, encode, pack, ranks
 
+# Codes are counted in a table rather than sorted where it has no more than so many places, or so
+# many per row: a pass over it then costs less than a sort.
+TABLE = 1 << 16
+TABLE_PER_ROW = 4
+
 
 @dataclass(frozen=True)
 class Runs:
@@ -31,17 +36,22 @@ class Runs:
 class Cells:
     """The equivalence classes of a frame, numbered from 0.
 
-    ``rows``, ``units``: of each class; ``first``: a row of each class, where its keys can be read;
-    ``of_row``: the class of each row. ``runs`` and ``values`` (sorted, a null last) are by
-    sensitive column; ranks in ``runs`` are places in ``values``.
+    ``rows``, ``units``: of each class; ``of_row``: the class of each row. ``runs`` and ``values``
+    (sorted, a null last) are by sensitive column; ranks in ``runs`` are places in ``values``.
     """
 
     rows: Numbers
     units: Numbers
-    first: Numbers
     of_row: Numbers
     runs: Mapping[str, Runs]
     values: Mapping[str, pl.Series]
+
+    @property
+    def first(self) -> Numbers:
+        """The first row of each class, where its keys can be read."""
+        found = np.empty(len(self.rows), np.int64)
+        found[self.of_row[::-1]] = np.arange(len(self.of_row))[::-1]  # the last one written stays
+        return found
 
 
 def tabulate(
@@ -60,7 +70,7 @@ def tabulate(
 def sizes(frame: pl.DataFrame, keys: Sequence[str]) -> Numbers:
     """Rows of each class, in no particular order: all that ``k`` alone needs."""
     whole = pack((encode(frame[name]) for name in dict.fromkeys(keys)), frame.height)
-    return lengths(run_starts(np.sort(whole.codes)), frame.height)
+    return counted(whole)[1]
 
 
 def cells_of(
@@ -68,20 +78,42 @@ def cells_of(
 ) -> Cells:
     """The cells of coded rows: ``whole`` tells classes apart, ``sensitive`` are as of ``ranks``."""
     height = len(whole.codes)
-    order = np.argsort(whole.codes)
-    starts = run_starts(whole.codes[order])
-    rows = lengths(starts, height)
-    of_row = np.empty(height, np.int64)
-    of_row[order] = np.repeat(np.arange(len(starts)), rows)
-    first = np.minimum.reduceat(order, starts) if len(starts) else order
-    classes = Coded(of_row.astype(np.uint64), max(1, len(starts)))
+    of_row, rows = _numbered(whole)
+    classes = Coded(of_row.astype(np.uint64), max(1, len(rows)))
     runs = {}
     for name, (coded, _) in sensitive.items():
         both = pack((classes, coded), height)
-        runs[name] = runs_of(np.sort(both.codes), coded.size)
+        distinct, n = counted(both)
+        runs[name] = runs_of(distinct, coded.size, n)
     values = {name: found for name, (_, found) in sensitive.items()}
     units = rows if unit is None else _units(classes, unit)
-    return Cells(rows, units, first, of_row, runs, values)
+    return Cells(rows, units, of_row, runs, values)
+
+
+def counted(coded: Coded) -> tuple[Words, Numbers]:
+    """The distinct codes, ascending, and how often each stands."""
+    if coded.size <= max(TABLE, TABLE_PER_ROW * len(coded.codes)):
+        counts = np.bincount(coded.codes.view(np.int64))
+        found = np.flatnonzero(counts)
+        return found.astype(np.uint64), counts[found]
+    codes = np.sort(coded.codes)
+    starts = run_starts(codes)
+    return codes[starts], lengths(starts, len(codes))
+
+
+def _numbered(coded: Coded) -> tuple[Numbers, Numbers]:
+    """Codes made dense in ascending order, and the rows of each."""
+    if coded.size <= max(TABLE, TABLE_PER_ROW * len(coded.codes)):
+        codes = coded.codes.view(np.int64)
+        counts = np.bincount(codes)
+        there = counts > 0
+        return (np.cumsum(there) - 1)[codes], counts[there]
+    order = np.argsort(coded.codes)
+    starts = run_starts(coded.codes[order])
+    rows = lengths(starts, len(order))
+    of_row = np.empty(len(order), np.int64)
+    of_row[order] = np.repeat(np.arange(len(starts)), rows)
+    return of_row, rows
 
 
 def runs_of(both: Words, size: int, n: Numbers | None = None) -> Runs:
@@ -108,9 +140,7 @@ def lengths(starts: Numbers, end: int) -> Numbers:
 
 
 def _units(classes: Coded, unit: Coded) -> Numbers:
-    both = pack((classes, unit), len(unit.codes))
-    codes = np.sort(both.codes)
-    distinct = codes[run_starts(codes)] // np.uint64(unit.size)
+    distinct = counted(pack((classes, unit), len(unit.codes)))[0] // np.uint64(unit.size)
     return np.bincount(distinct.astype(np.int64), minlength=classes.size)[: _classes(classes)]
 
 

@@ -19,6 +19,8 @@ Words: TypeAlias = npt.NDArray[np.uint64]
 Numbers: TypeAlias = npt.NDArray[np.int64]
 
 _ROOM = 1 << 64
+_SPAN = 1 << 16  # whole numbers no further apart need no dictionary
+_MANY = 64  # values of a column; of so few all may be taken to be there
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,10 @@ def encode(series: pl.Series) -> Coded:
     """Codes of a column of any flat type, in no particular order."""
     if series.dtype in (pl.Categorical, pl.Enum):
         series = series.to_physical()
+    if series.dtype.is_integer():
+        low, high = series.min(), series.max()
+        if isinstance(low, int) and isinstance(high, int) and high - low < _SPAN:
+            return _offsets(series, low, high)
     codes, values = _dictionary(series)
     return Coded(codes.astype(np.uint64), len(values) + 1)
 
@@ -40,9 +46,10 @@ def encode(series: pl.Series) -> Coded:
 def ranks(series: pl.Series) -> tuple[Coded, pl.Series]:
     """Codes that are ranks in the column's sorted distinct values, and these; a null comes last."""
     if series.dtype in (pl.Categorical, pl.Enum):
-        series = series.cast(pl.String)
-    codes, dictionary = _dictionary(series)
-    values = pl.Series(series.name, dictionary, dtype=series.dtype)
+        codes, values = _categories(series)
+    else:
+        codes, dictionary = _dictionary(series)
+        values = pl.Series(series.name, dictionary, dtype=series.dtype)
     order = values.arg_sort().to_numpy()
     rank = np.empty(len(values) + 1, np.uint64)
     rank[order] = np.arange(len(values), dtype=np.uint64)
@@ -77,6 +84,20 @@ def dense(coded: Coded) -> Coded:
     return Coded(inverse.astype(np.uint64), max(1, len(found)))
 
 
+def _offsets(series: pl.Series, low: int, high: int) -> Coded:
+    """Whole numbers as their distance from the lowest."""
+    size = high - low + 2
+    codes: Words = series.fill_null(high).to_numpy().astype(np.uint64)
+    codes -= np.uint64(low % _ROOM)  # modulo 2**64, so that it may be negative
+    if size > _MANY:  # few of a code list's values stand in one group of partitions
+        there = np.bincount(codes.view(np.int64), minlength=size) > 0
+        codes = (np.cumsum(there, dtype=np.uint64) - there)[codes]
+        size = int(there.sum()) + 1
+    if series.null_count():
+        codes[series.is_null().to_numpy()] = size - 1
+    return Coded(codes, size)
+
+
 def numpy_of(array: pa.Array[Any], kind: type[np.generic]) -> npt.NDArray[Any]:
     """The numbers of an array without nulls, not copied; ``Array.to_numpy`` would import pandas."""
     data: Any = array.buffers()[1]
@@ -84,6 +105,16 @@ def numpy_of(array: pa.Array[Any], kind: type[np.generic]) -> npt.NDArray[Any]:
         return np.zeros(0, kind)
     start = array.offset * np.dtype(kind).itemsize
     return np.frombuffer(data, kind, len(array), start)
+
+
+def _categories(series: pl.Series) -> tuple[npt.NDArray[np.int32], pl.Series]:
+    """The same as ``_dictionary`` of a column of categories, and these as text."""
+    values = series.drop_nulls().unique()
+    physical = values.to_physical().to_numpy()
+    none = int(physical.max(initial=0)) + 1
+    places = np.full(none + 1, len(values), np.int32)
+    places[physical] = np.arange(len(values), dtype=np.int32)
+    return places[series.to_physical().fill_null(none).to_numpy()], values.cast(pl.String)
 
 
 def _dictionary(series: pl.Series) -> tuple[npt.NDArray[np.int32], Any]:

@@ -12,7 +12,7 @@ from epc_release.anonymise.keysets import Sensitive
 from epc_release.anonymise.risk.cells import Cells
 from epc_release.anonymise.risk.codes import Numbers
 from epc_release.anonymise.risk.marginals import Marginal
-from epc_release.anonymise.risk.measures import Closeness, closeness, diversity
+from epc_release.anonymise.risk.measures import Closeness, Diversity, closeness
 from epc_release.anonymise.risk.summary import Summary, Worst
 
 _ROUNDING = 1e-9  # relative; what sums of logarithms and shares may be off
@@ -33,7 +33,7 @@ def summarise(
     for name, runs in cells.runs.items():
         whole = (marginals or {}).get(name)
         outside = None if whole is None else _closeness(cells, name, whole, name in ordered)
-        worst[name] = Worst.of(diversity(runs), outside, None if whole is None else whole.n)
+        worst[name] = Worst.of(Diversity(runs), outside, None if whole is None else whole.n)
     return Summary.of(cells.rows, cells.units, k, worst)
 
 
@@ -50,7 +50,7 @@ def by_class(
     """
     found: dict[str, np.ndarray] = {"rows": cells.rows, "units": cells.units}
     for name, runs in cells.runs.items():
-        inside = diversity(runs)
+        inside = Diversity(runs)
         found[f"{name}.l"] = inside.l
         found[f"{name}.entropy_l"] = inside.entropy_l
         found[f"{name}.alpha"] = inside.alpha
@@ -73,23 +73,20 @@ def violations(
     sensitive columns; a limit on ``t`` needs the marginal (KeyError without). Rounding of the last
     digits breaks no limit.
     """
-    limits = list(sensitive)
-    ordered = {each.column for each in limits if each.ordered}
-    with_t = {each.column: (marginals or {})[each.column] for each in limits if each.t is not None}
-    found = by_class(cells, with_t, ordered=ordered)
+    broken = {"k": cells.units < k}
     least, most = 1 - _ROUNDING, 1 + _ROUNDING
-    broken = {"k": pl.col("units") < k}
-    for each in limits:
-        for measure in ("l", "entropy_l"):
-            if (limit := getattr(each, measure)) is not None:
-                name = f"{each.column}.{measure}"
-                broken[name] = pl.col(name) < limit * least
-        for measure in ("alpha", "t"):
-            if (limit := getattr(each, measure)) is not None:
-                name = f"{each.column}.{measure}"
-                broken[name] = pl.col(name) > limit * most
-    judged = found.select(**broken)
-    return judged.with_columns(any=pl.any_horizontal(pl.all()))
+    for each in sensitive:
+        name, inside = each.column, Diversity(cells.runs[each.column])
+        if each.l is not None:
+            broken[f"{name}.l"] = inside.l < each.l * least
+        if each.entropy_l is not None:
+            broken[f"{name}.entropy_l"] = inside.entropy_l < each.entropy_l * least
+        if each.alpha is not None:
+            broken[f"{name}.alpha"] = inside.alpha > each.alpha * most
+        if each.t is not None:
+            outside = _closeness(cells, name, (marginals or {})[name], each.ordered)
+            broken[f"{name}.t"] = outside.t > each.t * most
+    return pl.DataFrame({**broken, "any": np.any(list(broken.values()), axis=0)})
 
 
 def _closeness(cells: Cells, name: str, whole: Marginal, ordered: bool) -> Closeness:

@@ -20,11 +20,29 @@ Shares: TypeAlias = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Diversity:
-    """Of each class: distinct values, exp of their entropy, share of the most frequent one."""
+    """Measures of each class that need nothing but the class, each made when it is asked for."""
 
-    l: Numbers  # noqa: E741  (the measure's name)
-    entropy_l: Shares
-    alpha: Shares
+    runs: Runs
+
+    @property
+    def l(self) -> Numbers:  # noqa: E743  (the measure's name)
+        """Distinct values."""
+        return lengths(self.runs.starts, len(self.runs.n))
+
+    @property
+    def entropy_l(self) -> Shares:
+        """Exponential of the values' entropy."""
+        n, starts = self.runs.n, self.runs.starts
+        rows = _sums(n, starts)
+        spread = np.exp(np.log(rows) - _sums(n * np.log(n), starts) / rows)
+        found: Shares = np.clip(spread, 1, self.l)
+        return found
+
+    @property
+    def alpha(self) -> Shares:
+        """Share of the most frequent value."""
+        n, starts = self.runs.n, self.runs.starts
+        return np.maximum.reduceat(n, starts) / _sums(n, starts) if len(starts) else np.zeros(0)
 
 
 @dataclass(frozen=True)
@@ -34,16 +52,6 @@ class Closeness:
     t: Shares
     beta: Shares
     delta: Shares
-
-
-def diversity(runs: Runs) -> Diversity:
-    """Measures that need nothing but the class."""
-    rows = _sums(runs.n, runs.starts)
-    distinct = lengths(runs.starts, len(runs.n))
-    weighted = _sums(runs.n * np.log(runs.n), runs.starts)
-    spread = np.exp(np.log(rows) - weighted / rows)
-    most = np.maximum.reduceat(runs.n, runs.starts) if len(rows) else rows
-    return Diversity(distinct, np.clip(spread, 1, distinct), most / rows)
 
 
 def closeness(runs: Runs, marginal: Numbers, *, ordered: bool) -> Closeness:

@@ -17,7 +17,7 @@ import polars as pl
 from epc_release.anonymise.risk import Runs, Summary, Worst
 from epc_release.anonymise.risk.cells import lengths, run_starts, runs_of
 from epc_release.anonymise.risk.codes import Coded, Numbers, Words, dense, pack
-from epc_release.anonymise.risk.measures import closeness, diversity
+from epc_release.anonymise.risk.measures import Diversity, closeness
 from epc_release.release.risk.coders import FULL, Coder, Dictionary
 from epc_release.release.risk.held import Stretch, counted, joined
 from epc_release.release.risk.ordering import Ordering
@@ -132,7 +132,7 @@ class Measurer:
     def _worst(self, name: str, runs: Runs) -> Worst:
         whole = self.orderings[name]
         outside = closeness(runs, whole.marginal, ordered=whole.ordered)
-        return Worst.of(diversity(runs), outside, whole.marginal)
+        return Worst.of(Diversity(runs), outside, whole.marginal)
 
     def _apart(self, whole: Stretch) -> Iterator[Found]:
         """Rows are put in order of their classes; each role is looked up in that order."""
