@@ -178,6 +178,12 @@ def policy_names(register: str) -> tuple[str, ...]:
     return tuple(sorted(path.stem for path in (POLICIES / register).glob("*.toml")))
 
 
+def identifying_policies(register: Register) -> tuple[str, ...]:
+    """The policies of a register under which records stay personal data."""
+    names = policy_names(register.name)
+    return tuple(n for n in names if load_policy(n, register).contains_personal_data)
+
+
 def _path(given: str, register: str) -> Path:
     if given.endswith(".toml") or "/" in given:
         return Path(given)

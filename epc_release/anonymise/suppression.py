@@ -19,8 +19,8 @@ import polars as pl
 from numpy.typing import NDArray
 
 from epc_release.anonymise.keysets import KeySet, starred
-from epc_release.anonymise.risk import Marginal, violations
-from epc_release.anonymise.risk.cells import cells_of
+from epc_release.anonymise.risk import Marginal, Summary, summarise, violations
+from epc_release.anonymise.risk.cells import Cells, cells_of, rows_below
 from epc_release.anonymise.risk.codes import Coded, encode, pack, ranks
 
 UNIT = "__unit"
@@ -74,6 +74,12 @@ def failing(frame: pl.DataFrame, key_set: KeySet, marginals: Mapping[str, Margin
     return _State(frame, [key_set], marginals, None).failing(key_set, np.arange(frame.height))
 
 
+def summaries(frame: pl.DataFrame, key_sets: Sequence[KeySet]) -> dict[str, Summary]:
+    """By key set the measures of these rows as they are; t, beta and delta are not among them."""
+    state, rows = _State(frame, key_sets, {}, None), np.arange(frame.height)
+    return {each.id: summarise(state.cells(each, rows), k=each.k) for each in key_sets}
+
+
 class _State:
     """Codes of the cells, which suppression makes those of a missing one, and the rows that stay.
 
@@ -114,15 +120,24 @@ class _State:
         column = self.keys[name]
         return np.flatnonzero(self.stays & (column.codes == column.size - 1))
 
-    def failing(self, key_set: KeySet, rows: Places) -> Flags:
-        """Boolean per row of ``rows``, which are whole classes: its class does not hold."""
-        whole = pack((_some(self.keys[name], rows) for name in key_set.keys), len(rows))
+    def cells(self, key_set: KeySet, rows: Places) -> Cells:
+        """The classes of these rows."""
         limited = {limits.column for limits in key_set.sensitive}
         senses = {
             name: (_some(self.senses[name][0], rows), self.senses[name][1]) for name in limited
         }
         unit = _some(self.unit, rows) if key_set.unit is not None and self.unit else None
-        cells = cells_of(whole, senses, unit)
+        return cells_of(self.classes(key_set, rows), senses, unit)
+
+    def classes(self, key_set: KeySet, rows: Places) -> Coded:
+        """What tells their classes apart."""
+        return pack((_some(self.keys[name], rows) for name in key_set.keys), len(rows))
+
+    def failing(self, key_set: KeySet, rows: Places) -> Flags:
+        """Boolean per row of ``rows``, which are whole classes: its class does not hold."""
+        if not key_set.sensitive and (key_set.unit is None or self.unit is None):
+            return rows_below(self.classes(key_set, rows), key_set.k)
+        cells = self.cells(key_set, rows)
         broken = violations(
             cells, k=key_set.k, sensitive=key_set.sensitive, marginals=self.marginals
         )

@@ -85,7 +85,8 @@ class KeySetFacts:
 
     ``unit`` is True where distinct units are counted and not rows; ``asked`` are its limits,
     ``measures`` those of the finished files by name (plain values). ``worst`` is the greatest
-    expected share of re-identified units in a partition, and which; it is not public.
+    expected share of re-identified units in a partition, and which; ``before`` what was measured
+    before suppression. Neither is public.
     """
 
     id: str
@@ -95,6 +96,7 @@ class KeySetFacts:
     asked: Mapping[str, Any]
     measures: Mapping[str, Any]
     worst: tuple[float, str | None]
+    before: Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -208,7 +210,8 @@ class ReleaseFacts:
 
     ``others`` are files that are no table's part, no archive and none of ``describe``'s own
     (changes, pages): the checksums cover them too. ``accepted`` are the data quality
-    gates (table, code) that were not passed and accepted by the release manager.
+    gates (table, code) that were not passed and accepted by the release manager. ``identifying``
+    are the register's other policies under which records stay personal data.
     """
 
     register: Register
@@ -225,3 +228,4 @@ class ReleaseFacts:
     aggregates: tuple[AggregateFacts, ...] = ()
     accepted: tuple[tuple[str, str], ...] = ()
     refused: tuple[RefusedFacts, ...] = ()
+    identifying: tuple[str, ...] = ()

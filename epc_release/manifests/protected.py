@@ -17,7 +17,7 @@ from epc_release.manifests.facts import KeySetFacts, ReleaseFacts, RuleFacts, Ta
 ROUNDED_TO = 10
 
 
-def protection(table: TableFacts) -> dict[str, Any]:
+def protection(facts: ReleaseFacts, table: TableFacts) -> dict[str, Any]:
     """What ``disclosure.json`` says of a table with key sets; nothing of one without."""
     if not table.key_sets:
         return {}
@@ -25,7 +25,21 @@ def protection(table: TableFacts) -> dict[str, Any]:
         "keySets": [_told(key_set) for key_set in table.key_sets],
         "starredCells": {name: _rounded(count) for name, count in table.starred.items()},
         "recordsLikeNoOther": table.alone,
+        **_linkable(facts, table),
     }
+
+
+def _linkable(facts: ReleaseFacts, table: TableFacts) -> dict[str, Any]:
+    """The share of records that somebody may link to a line that publishes addresses.
+
+    At most those that are like no other: of two records alike in all that is published here, even
+    the holder of addresses cannot say which is which. By this table alone; its children add to it.
+    """
+    if not facts.identifying or table.alone is None:
+        return {}
+    share = table.alone / max(1, table.ledger.published)
+    lines = list(facts.identifying)
+    return {"linkable": {"lines": lines, "shareAtMost": round(share, 4)}}
 
 
 def audit(facts: ReleaseFacts) -> dict[str, Any]:
@@ -40,6 +54,7 @@ def audit(facts: ReleaseFacts) -> dict[str, Any]:
                 "suppressed": table.ledger.suppressed,
                 "starred": dict(table.starred),
                 "recordsLikeNoOther": table.alone,
+                **_linkable(facts, table),
                 "keySets": [asdict(key_set) for key_set in table.key_sets],
                 "recordRules": list(_record_lines(table)),
                 "fieldRules": [_field_line(rule) for rule in table.rules],

@@ -59,7 +59,7 @@ def disclosure(facts: ReleaseFacts) -> dict[str, Any]:
                 "records": public_counts(facts, table),
                 "columns": list(table.schema.names),
                 "rules": columns(table),
-                **protection(table),
+                **protection(facts, table),
             }
             for table in facts.tables
         },

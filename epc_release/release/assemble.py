@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from epc_release import __version__
-from epc_release.anonymise.policy import Policy
+from epc_release.anonymise.policy import Policy, identifying_policies
 from epc_release.anonymise.ruletally import RuleTally
 from epc_release.errors import ReleaseError
 from epc_release.manifests.facts import (
@@ -223,6 +223,7 @@ def release_facts(
 ) -> ReleaseFacts:
     """Everything that descriptions are made from."""
     upstream = {rule for dialect in prepared.dialects for rule in dialect.screened_upstream}
+    others = {*identifying_policies(prepared.register)} - {prepared.policy.name}
     return ReleaseFacts(
         register=prepared.register,
         release=prepared.release,
@@ -236,6 +237,7 @@ def release_facts(
         synthetic=prepared.synthetic,
         accepted=accepted,
         aggregates=aggregates,
+        identifying=tuple(sorted(others)),
         refused=tuple(
             RefusedFacts(file.name, file.code, file.records) for file in prepared.inventory.refused
         ),

@@ -16,8 +16,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from epc_release.anonymise.risk import Marginal, marginal, tabulate
-from epc_release.anonymise.suppression import UNIT, Suppressed, failing, suppress
+from epc_release.anonymise.risk import Marginal, Summary, marginal, tabulate
+from epc_release.anonymise.suppression import UNIT, Suppressed, failing, summaries, suppress
 from epc_release.release.context import TablePlan, load_context
 from epc_release.release.leaks.note import note_protected
 from epc_release.release.records import DECISION, SUPPRESSED
@@ -59,7 +59,8 @@ class Protected:
     ``drops``: records (chunk, row, decision). ``taken``: published keys and places of the records
     that lost something, a Boolean for each such column and ``GONE``.
     ``cells`` counts starred cells by column, ``starrable`` those that were there before, and
-    ``failing`` rows that break a key set which does not suppress, by its id. ``rows`` were there.
+    ``failing`` rows that break a key set which does not suppress, by its id. ``rows`` were there;
+    ``found`` (of the first round) are their measures by key set, before anything is taken away.
     """
 
     number: int
@@ -73,6 +74,7 @@ class Protected:
     starrable: Mapping[str, int] = field(default_factory=dict)
     failing: Mapping[str, int] = field(default_factory=dict)
     marginals: Mapping[str, Marginal] = field(default_factory=dict)
+    found: Mapping[str, Summary] = field(default_factory=dict)
 
 
 def unit_digest(records: pl.DataFrame, unit: str) -> pl.Series:
@@ -140,6 +142,7 @@ def _protect(task: ProtectTask, plan: TablePlan) -> Protected:
         starrable={name: rows[name].len() - rows[name].null_count() for name in done.stars},
         failing=broken,
         marginals=_marginals(plan, left),
+        found=summaries(rows, plan.risk) if task.round == 0 else {},
     )
 
 

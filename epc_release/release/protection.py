@@ -12,7 +12,7 @@ from functools import reduce
 from pathlib import Path
 
 from epc_release.anonymise.keysets import KeySet
-from epc_release.anonymise.risk import Marginal, merge
+from epc_release.anonymise.risk import Marginal, Summary, merge
 from epc_release.errors import ReleaseError
 from epc_release.release.context import Context, TablePlan, load_context
 from epc_release.release.execute import Executor
@@ -35,6 +35,7 @@ class Taken:
     ``rows`` were there before, ``dropped`` of them went. By column: ``cells`` that were starred,
     of ``starrable`` ones. By key set that only looks: rows that break it. ``marginals`` are the
     distributions of sensitive columns over what stays; ``files`` the keys of what lost something.
+    ``found`` are the measures by key set before.
     """
 
     rows: int = 0
@@ -44,6 +45,7 @@ class Taken:
     failing: Counter[str] = field(default_factory=Counter)
     marginals: Mapping[str, Marginal] = field(default_factory=dict)
     files: list[Path] = field(default_factory=list)
+    found: dict[str, Summary] = field(default_factory=dict)
 
 
 def protect_all(
@@ -137,6 +139,8 @@ def _add(taken: Taken, done: Sequence[Protected], found: Collected) -> Taken:
         if one.drops is not None:
             found.drops[one.table].append(one.drops)
         found.accounts[one.table].suppressed += one.dropped
+        for name, summary in one.found.items():
+            taken.found[name] = taken.found[name] + summary if name in taken.found else summary
     return taken
 
 

@@ -35,7 +35,7 @@ def protected_facts(
         for problem in _broken(key_set, whole.summaries[key_set.id]):
             _wrong(plan, key_set, problem)
     return {
-        "key_sets": tuple(_facts(each, whole) for each in plan.risk),
+        "key_sets": tuple(_facts(each, whole, taken) for each in plan.risk),
         "starred": dict(sorted(taken.cells.items())),
         "alone": whole.alone,
     }
@@ -47,12 +47,13 @@ def asked(key_set: KeySet) -> dict[str, Any]:
         each.column: {
             name: getattr(each, name) for name in LIMITS if getattr(each, name) is not None
         }
+        | ({"ordered": True} if each.ordered else {})
         for each in key_set.sensitive
     }
     return {"k": key_set.k, **({"sensitive": limits} if limits else {})}
 
 
-def _facts(key_set: KeySet, whole: Measured) -> KeySetFacts:
+def _facts(key_set: KeySet, whole: Measured, taken: Taken) -> KeySetFacts:
     return KeySetFacts(
         id=key_set.id,
         why=key_set.why,
@@ -61,6 +62,7 @@ def _facts(key_set: KeySet, whole: Measured) -> KeySetFacts:
         asked=asked(key_set),
         measures=whole.summaries[key_set.id].measures(),
         worst=whole.worst[key_set.id],
+        before=taken.found[key_set.id].measures(),
     )
 
 

@@ -21,6 +21,7 @@ from epc_release.anonymise.keys import Keyring
 from epc_release.anonymise.policy import POLICIES
 from epc_release.errors import ReleaseError
 from epc_release.manifests.verify import verify
+from epc_release.release.cli import failure, main
 
 KEYS = ("local_authority", "lodgement_date", "property_type", "built_form", "total_floor_area")
 RISK = """
@@ -188,6 +189,8 @@ def test_what_is_told_and_what_is_kept(
     assert all(count % 10 == 0 for count in told["starredCells"].values())
     others = [name for name in after.columns if name != "certificate_number"]
     assert told["recordsLikeNoOther"] == after.select(pl.struct(others).is_unique().sum()).item()
+    share = told["recordsLikeNoOther"] / len(after)
+    assert told["linkable"] == {"lines": ["address-level"], "shareAtMost": round(share, 4)}
     exact = json.loads((tmp_path / "state" / "t1" / "audit.json").read_text("utf-8"))
     worst = exact["tables"][TABLES[0]]["keySets"][1]["worst"]
     keys = second["keys"]
@@ -264,3 +267,51 @@ def test_files_that_do_not_hold_are_not_installed(
         build(extract(), policy=policy(tmp_path))
     assert stopped.value.problem.code == ("E412" if spoilt == "k" else "E902")
     assert not (tmp_path / "out").exists() or not list((tmp_path / "out").iterdir())
+
+
+def test_the_audit_tells_what_was_measured_before_and_after(
+    extract: Callable[..., Path], build: Callable[..., Any], tmp_path: Path
+) -> None:
+    source = extract()
+    plain = rows(build(source, policy=policy(tmp_path, ""), release="plain").path, TABLES[0])
+    build(source, policy=policy(tmp_path), release="held")
+    exact = json.loads((tmp_path / "state" / "held" / "audit.json").read_text("utf-8"))
+    for key_set in exact["tables"][TABLES[0]]["keySets"]:
+        before, after = key_set["before"], key_set["measures"]
+        classes = plain.group_by(key_set["keys"]).agg(
+            n=pl.len(), l=pl.col("current_energy_rating").n_unique()
+        )
+        assert (before["rows"], before["classes"]) == (len(plain), len(classes))
+        assert before["l"] == classes["l"].min()
+        assert before["k_rows"] == classes["n"].min()
+        if not key_set["unit"]:
+            assert before["k"] == classes["n"].min()
+            assert before["uniques"] == (classes["n"] == 1).sum()
+        assert before["k"] < key_set["asked"]["k"] <= after["k"]
+
+
+def test_anybody_measures_what_a_release_says_of_itself(
+    extract: Callable[..., Path],
+    build: Callable[..., Any],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(failure, "_interrupt_on_terminate", lambda: None)
+    release = str(build(extract(), policy=policy(tmp_path)).path)
+    capsys.readouterr()
+    assert main(["risk", release, "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)["key_sets"]
+    document = json.loads((Path(release) / "disclosure.json").read_text("utf-8"))
+    told = document["tables"][TABLES[0]]["keySets"]
+    assert [(one["table"], one["id"]) for one in found] == [(TABLES[0], one["id"]) for one in told]
+    same = ("rows", "classes", "l", "alpha", "k_rows")
+    for one, said in zip(found, told, strict=True):
+        assert {n: one[n] for n in same} == {n: said["measured"][n] for n in same}
+        assert one["threshold"] == said["asked"]["k"]
+        assert one["k"] >= said["measured"]["k"]
+    assert found[1]["t"] == pytest.approx(told[1]["measured"]["t"])
+    assert main(["risk", release, "--table", TABLES[1]]) == 2
+    assert "declares no key set" in capsys.readouterr().err
+    assert main(["risk", release]) == 0
+    assert "units that are not published" in capsys.readouterr().out

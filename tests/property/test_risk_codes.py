@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from epc_release.anonymise.risk.codes import encode, ranks
 
-WHOLE = {pl.Int8: 7, pl.Int64: 63, pl.UInt8: 8, pl.UInt64: 64}
+WHOLE: dict[type[pl.DataType], int] = {pl.Int8: 7, pl.Int64: 63, pl.UInt8: 8, pl.UInt64: 64}
 TEXTS = st.lists(st.none() | st.text("abc", max_size=3), max_size=200)
 
 

@@ -6,7 +6,14 @@ from collections.abc import Iterable, Iterator
 from textwrap import fill
 
 from epc_release.anonymise.keysets import KeySet, Sensitive
-from epc_release.anonymise.review.shown import Shown, ShownColumn, ShownRule, ShownTable
+from epc_release.anonymise.review.shown import (
+    Shown,
+    ShownColumn,
+    ShownCounts,
+    ShownFlag,
+    ShownRule,
+    ShownTable,
+)
 
 WIDTH = 100
 
@@ -34,6 +41,11 @@ def _text(shown: Shown) -> Iterator[str]:
         yield from (_indented(line) for line in _conditions(each))
     if not shown.risk:
         yield "  Nothing: no key set is declared."
+    yield from (_indented(line) for line in ("", *shown.releases))
+    for counts in shown.counts:
+        yield f"\nCOUNTS BESIDE {counts.table}: {counts.id}, {counts.title}"
+        yield _indented(f"{_sentence(counts.says)} {_sentence(counts.protection)}")
+        yield _indented(f"Why: {counts.why}")
     for table in shown.tables:
         yield f"\nWHAT IS TOLD OF {table.table}" + (
             f", which follows {table.follows}" if table.follows else ""
@@ -42,6 +54,10 @@ def _text(shown: Shown) -> Iterator[str]:
             yield f"\n  {column.column} [{column.column_class}]"
             yield _indented(f"{column.happens}{_example(column, '')}")
             yield _indented(f"Why: {column.why}")
+        for flag in _flags(shown, table):
+            yield f"\n  {flag.column} [made here]"
+            yield _indented(_sentence(flag.says))
+            yield _indented(f"Why: {flag.why}")
 
 
 def _indented(text: str) -> str:
@@ -74,11 +90,16 @@ def _markdown(shown: Shown) -> Iterator[str]:
         yield f"**{each.id}**, `{each.table}`. {each.why}\n"
         yield from (f"- {line}" for line in _conditions(each))
         yield ""
+    yield from (f"{line}\n" for line in shown.releases)
+    if shown.counts:
+        yield "\n## Tables of counts\n"
+        head = ("table", "of", "counts", "protection", "why")
+        yield from _table(head, map(_counts, shown.counts))
     for table in shown.tables:
         yield f"\n## What is told: {table.table}\n"
         yield from _about(table)
         head = ("column", "class", "what happens", "example", "why")
-        yield from _table(head, map(_column, table.columns))
+        yield from _table(head, (*map(_column, table.columns), *map(_flag, _flags(shown, table))))
 
 
 def _about(table: ShownTable) -> Iterator[str]:
@@ -113,6 +134,23 @@ def _rule(rule: ShownRule) -> tuple[str, ...]:
 def _column(column: ShownColumn) -> tuple[str, ...]:
     name = f"`{column.column}`" if column.published else f"~~`{column.column}`~~"
     return (name, column.column_class, column.happens, _example(column, "`"), column.why)
+
+
+def _counts(counts: ShownCounts) -> tuple[str, ...]:
+    title = f"**{counts.id}**: {counts.title}"
+    return (title, f"`{counts.table}`", counts.says, counts.protection, counts.why)
+
+
+def _flag(flag: ShownFlag) -> tuple[str, ...]:
+    return (f"`{flag.column}`", "made here", flag.says, "", flag.why)
+
+
+def _flags(shown: Shown, table: ShownTable) -> list[ShownFlag]:
+    return [flag for flag in shown.flags if flag.table == table.table]
+
+
+def _sentence(words: str) -> str:
+    return f"{words[:1].upper()}{words[1:]}."
 
 
 def _example(column: ShownColumn, quote: str) -> str:

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from epc_release.anonymise.risk.codes import Coded, Numbers, Words, encode, pack, ranks
@@ -79,7 +80,7 @@ def cells_of(
     """The cells of coded rows: ``whole`` tells classes apart, ``sensitive`` are as of ``ranks``."""
     height = len(whole.codes)
     of_row, rows = _numbered(whole)
-    classes = Coded(of_row.astype(np.uint64), max(1, len(rows)))
+    classes = Coded(of_row.view(np.uint64), max(1, len(rows)))
     runs = {}
     for name, (coded, _) in sensitive.items():
         both = pack((classes, coded), height)
@@ -88,6 +89,15 @@ def cells_of(
     values = {name: found for name, (_, found) in sensitive.items()}
     units = rows if unit is None else _units(classes, unit)
     return Cells(rows, units, of_row, runs, values)
+
+
+def rows_below(coded: Coded, k: int) -> npt.NDArray[np.bool_]:
+    """Boolean per row: its class has fewer than ``k`` rows."""
+    if coded.size <= max(TABLE, TABLE_PER_ROW * len(coded.codes)):
+        codes = coded.codes.view(np.int64)
+        return (np.bincount(codes) < k)[codes]
+    of_row, rows = _numbered(coded)
+    return (rows < k)[of_row]
 
 
 def counted(coded: Coded) -> tuple[Words, Numbers]:

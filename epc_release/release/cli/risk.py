@@ -19,7 +19,8 @@ from epc_release.release.cli.output import as_json, result
 @click.option(
     "--keys",
     metavar="A,B,C",
-    help="The quasi-identifiers: columns that somebody may know of a record.",
+    help="The quasi-identifiers: columns that somebody may know of a record."
+    "  [default: of a release, each of the key sets that it declares]",
 )
 @click.option(
     "--all-columns",
@@ -102,15 +103,20 @@ def risk(
 
     \b
     Examples:
+      epc-release risk releases/2026-03-31
       epc-release risk certificates.csv --keys postcode,property_type --sensitive rating
       epc-release risk releases/2026-03-31 --table domestic-certificates \\
           --keys local_authority,property_type --unit uprn --partition local_authority --json
     """
     from epc_release.release import progress
-    from epc_release.release.risk import Request, measure
+    from epc_release.release.risk import Request, measure, measure_declared
 
-    if (keys is None) == (not all_columns):
+    if keys is not None and all_columns:
         raise ReleaseError("E102", where="--keys", problem="give either --keys or --all-columns")
+    declared = keys is None and not all_columns
+    if declared and (sensitive or ordered or unit or partition):
+        problem = "is asked of the keys: give --keys or --all-columns too"
+        raise ReleaseError("E102", where="--sensitive, --unit or --partition", problem=problem)
     named = tuple(name.strip() for name in (keys or "").split(",") if name.strip())
     if keys is not None and not named:
         raise ReleaseError("E102", where="--keys", problem="no column is named")
@@ -121,7 +127,7 @@ def risk(
     request = Request(
         paths, named, sensitive, ordered, unit, partition, k, limit, table, encoding, work
     )
-    report = measure(request, progress.start())
+    report = (measure_declared if declared else measure)(request, progress.start())
     if json_output:
         as_json(report.as_dict())
     else:

@@ -37,6 +37,12 @@ def test_show_and_approve(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
     text = capsys.readouterr().out
     assert "WHAT IS TOLD OF domestic-certificates" in text
     assert "APPROVED by nobody" in text
+    words = " ".join(text.split())
+    assert "Cut-offs of two releases lie 90 days apart at least" in words
+    assert "latest_for_property [made here]" in words
+    assert "COUNTS BESIDE domestic-certificates: domestic-lodgements" in words
+    assert "counts below 10 not told; multiples of 5" in words
+    assert "Made from the published records, exactly" in words
     given = ["--by", "A. Name", "--reason", "read it", "--state", "st"]
     assert main(["policy", "approve", "deidentified", *given]) == 0
     assert main(["policy", "show", "deidentified", "--state", "st"]) == 0
