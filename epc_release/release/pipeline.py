@@ -32,6 +32,7 @@ from epc_release.release.gates.evaluate import Judged, evaluate, settle_breaches
 from epc_release.release.gates.history import first_seen
 from epc_release.release.gates.previous import Baseline
 from epc_release.release.groups import Group, make_groups
+from epc_release.release.interval import check_interval
 from epc_release.release.leaks.gather import gather
 from epc_release.release.leaks.scan import scan_fast
 from epc_release.release.ledger import check_any, check_empty
@@ -67,15 +68,18 @@ class Made:
 
 
 def plan(settings: Settings) -> PlanReport:
-    """What ``build`` would do; reads headers, the control file and the suppression list only."""
-    return PlanReport(prepare(settings))
+    """What ``build`` would do; reads headers, the control file and the suppression list only.
+
+    Raises what stops a build before it reads.
+    """
+    prepared = _admitted(settings)
+    check_interval(prepared)
+    return PlanReport(prepared)
 
 
 def build(settings: Settings, progress: Progress) -> BuildReport:
     """Make a release in ``settings.out``; nothing appears there before it is whole and verified."""
-    prepared = prepare(settings)
-    keep.check_line(prepared)
-    check_approval(prepared.policy, settings.state, settings.approval == "required")
+    prepared = _admitted(settings)
     keep.check_cell_key(prepared)
     baseline = _baseline(prepared)
     line = read_line(prepared)
@@ -94,6 +98,14 @@ def build(settings: Settings, progress: Progress) -> BuildReport:
     return BuildReport(
         facts, settings.out / prepared.release, new, settings.state, judged, line.sticky.rekeyed
     )
+
+
+def _admitted(settings: Settings) -> Prepared:
+    """What is known before reading; nothing speaks against a release of that name and policy."""
+    prepared = prepare(settings)
+    keep.check_line(prepared)
+    check_approval(prepared.policy, settings.state, settings.approval == "required")
+    return prepared
 
 
 def _make(

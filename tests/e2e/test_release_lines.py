@@ -22,6 +22,7 @@ from epc_release.anonymise.rules.numbers import Round
 from epc_release.errors import ReleaseError
 from epc_release.release.config import Settings
 from epc_release.release.interval import check_interval
+from epc_release.release.pipeline import plan
 from epc_release.release.prepare import prepare
 from epc_release.schemas.load import load_register
 
@@ -437,6 +438,9 @@ class TestInterval:
         }
         with pytest.raises(ReleaseError, match="E416"):
             build(source, **common)
+        settings = Settings(sources=(str(source),), state=tmp_path / "state", **common)  # type: ignore[arg-type]
+        with pytest.raises(ReleaseError, match="E416"):
+            plan(replace(settings, suppressions=source / "suppressions.csv"))
         assert not (tmp_path / "out").exists()
         build(source, **common, override_interval=True, reason="a court order")
         log = (tmp_path / "state" / "operations.jsonl").read_text("utf-8").splitlines()
