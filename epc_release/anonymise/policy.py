@@ -6,6 +6,7 @@ included, is named exactly once. Whatever is wrong with a policy stops before an
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -178,10 +179,14 @@ def policy_names(register: str) -> tuple[str, ...]:
     return tuple(sorted(path.stem for path in (POLICIES / register).glob("*.toml")))
 
 
-def identifying_policies(register: Register) -> tuple[str, ...]:
-    """The policies of a register under which records stay personal data."""
-    names = policy_names(register.name)
-    return tuple(n for n in names if load_policy(n, register).contains_personal_data)
+def identifying_policies(register: str) -> tuple[str, ...]:
+    """The policies that come with the package under which records stay personal data."""
+    return tuple(name for name in policy_names(register) if _says_personal(register, name))
+
+
+def _says_personal(register: str, name: str) -> bool:
+    text = (POLICIES / register / f"{name}.toml").read_text(encoding="utf-8")
+    return bool(tomllib.loads(text)["contains_personal_data"])
 
 
 def _path(given: str, register: str) -> Path:

@@ -30,6 +30,7 @@ from epc_release.anonymise.rules.pseudonym import Pseudonymise
 from epc_release.anonymise.ruletally import RuleTally, tally
 from epc_release.anonymise.sites import Sites, canonical_postcode, canonical_uprn
 from epc_release.anonymise.suppressions import canonical_key
+from epc_release.costs import spent
 from epc_release.errors import ReleaseError
 from epc_release.schemas.register import Table
 from epc_release.schemas.table import TableSchema
@@ -132,6 +133,7 @@ class Bound:
         """
         return self.publish_counted(frame, keyring)[0]
 
+    @spent("anonymise")
     def publish_counted(
         self, frame: pl.DataFrame, keyring: Keyring | None
     ) -> tuple[pl.DataFrame, dict[str, RuleTally]]:
@@ -229,11 +231,12 @@ def _with_present(rule: RecordRule, present: frozenset[str]) -> RecordRule | Non
 
 
 def _changed(rule: Rule, values: pl.Series, keyring: Keyring | None) -> pl.Series:
-    match rule:
-        case CellRule():
-            return rule.apply(values)
-        case Pseudonymise() if keyring is not None:
-            return rule.apply(values, keyring)
+    with spent(f"rule {rule.name}"):
+        match rule:
+            case CellRule():
+                return rule.apply(values)
+            case Pseudonymise() if keyring is not None:
+                return rule.apply(values, keyring)
     raise ValueError(f"rule {rule.name} cannot publish a column here")
 
 

@@ -19,6 +19,8 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from epc_release.costs import spent
+
 _LINE_FEED, _CARRIAGE_RETURN = 10, 13
 # Between these, polars writes neither exponents nor anything else that RFC 8785 does not.
 _EXACT_BELOW = 2**53  # integers that float64 holds exactly
@@ -45,6 +47,7 @@ def csv_header(names: tuple[str, ...]) -> bytes:
     return _write(pl.DataFrame(schema=dict.fromkeys(names, pl.String)), header=True).tobytes()
 
 
+@spent("CSV text")
 def csv_lines(frame: pl.DataFrame) -> Lines:
     """Serialise every row of a frame, in its order; columns as they stand, no header.
 

@@ -223,7 +223,7 @@ def release_facts(
 ) -> ReleaseFacts:
     """Everything that descriptions are made from."""
     upstream = {rule for dialect in prepared.dialects for rule in dialect.screened_upstream}
-    others = {*identifying_policies(prepared.register)} - {prepared.policy.name}
+    others = {*identifying_policies(prepared.register.name)} - {prepared.policy.name}
     return ReleaseFacts(
         register=prepared.register,
         release=prepared.release,

@@ -43,7 +43,8 @@ class Settings:
     with (``latest`` of ``to`` and ``none`` are names); ``accept`` has codes of data quality gates
     that are passed in this one build, for ``reason``, and ``override_interval`` is true where it is
     made although the policy's interval is not over. ``approval`` is ``required`` where a build
-    needs a policy that somebody approved, whatever the policy itself says.
+    needs a policy that somebody approved, whatever the policy itself says. ``profile``: the cost of
+    each stage is shown at the end.
     """
 
     register: str = "epc"
@@ -74,6 +75,7 @@ class Settings:
     allow_synthetic: bool = False
     archives: tuple[str, ...] = DEFAULT_ARCHIVES
     compression_level: int = 5
+    profile: bool = False
     log_format: Literal["text", "json"] = "text"
 
 

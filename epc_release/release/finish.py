@@ -19,6 +19,7 @@ import pyarrow as pa
 
 from epc_release.anonymise.risk import Marginal
 from epc_release.anonymise.suppression import UNIT
+from epc_release.costs import spent
 from epc_release.errors import ReleaseError
 from epc_release.manifests.columns import arrow_schema
 from epc_release.manifests.facts import FileFacts
@@ -225,6 +226,7 @@ def _key_columns(plan: TablePlan, label: str) -> set[str]:
     return {label, "__row", *plan.sort, *plan.hidden, *((year,) if year else ()), *unit}
 
 
+@spent("sort")
 def _order(plan: TablePlan, rows: pl.DataFrame, label: str) -> pl.Series:
     """Positions of the rows by partition (missing last, as partitions are listed), then by the
     published sort columns (missing first)."""
@@ -351,6 +353,7 @@ def _quarantine(context: Context, task: FinishTask, plan: TablePlan, rows: pl.Da
     )
 
 
+@spent("validate")
 def _validate(plan: TablePlan, rows: pl.DataFrame) -> None:
     """Every published value against the derived schema. Raises E304."""
     for finding in compile_checks(plan.written).run(rows.select(plan.written.names)):

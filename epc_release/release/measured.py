@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 
 from epc_release.anonymise.risk import Cells, Marginal, Summary, marginal, summarise, tabulate
 from epc_release.anonymise.suppression import UNIT
+from epc_release.costs import spent
 from epc_release.manifests.facts import FileFacts
 from epc_release.release.context import TablePlan
 from epc_release.schemas.checks.keys import row_digest
@@ -54,6 +55,7 @@ class Alone:
         return int(pl.concat(self._digests).select(pl.struct("h1", "h2").is_unique().sum()).item())
 
 
+@spent("measure again")
 def measure_again(
     plan: TablePlan,
     release: Path,

@@ -14,6 +14,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+from epc_release.costs import spent
 from epc_release.errors import ReleaseError
 from epc_release.manifests.describe import describe
 from epc_release.manifests.facts import ReleaseFacts, TableFacts
@@ -38,6 +39,7 @@ from epc_release.release.leaks.scan import scan_fast
 from epc_release.release.ledger import check_any, check_empty
 from epc_release.release.line import Line, keep_line, read_line
 from epc_release.release.prepare import Prepared, prepare
+from epc_release.release.profile import Profiled, profiling
 from epc_release.release.progress import Progress
 from epc_release.release.protection import Taken, protect_all
 from epc_release.release.report import BuildReport, PlanReport
@@ -84,19 +86,27 @@ def build(settings: Settings, progress: Progress) -> BuildReport:
     baseline = _baseline(prepared)
     line = read_line(prepared)
     with workspace(settings) as work:
-        executor = open_executor(settings.executor, settings.jobs)
-        try:
-            made = _make(prepared, baseline, line, work, executor, progress)
-            scan_fast(work / "release", work / "kept" / "private", executor, progress).check()
-        finally:
-            executor.close()
-        facts, judged = made.facts, made.judged
-        verify(work / "release").check()
-        keep.stage(prepared, facts, judged, made.notes, work / "kept")
+        with profiling() as profile:
+            executor = Profiled(open_executor(settings.executor, settings.jobs), profile)
+            try:
+                made = _make(prepared, baseline, line, work, executor, progress)
+                scan_fast(work / "release", work / "kept" / "private", executor, progress).check()
+            finally:
+                executor.close()
+            with spent("verify"):
+                verify(work / "release").check()
+        facts, judged, notes = made.facts, made.judged, {**made.notes, "profile": profile.as_dict()}
+        keep.stage(prepared, facts, judged, notes, work / "kept")
         new = install(work / "release", settings.out, prepared.release)
-        keep.remember(prepared, facts, judged, made.notes, work / "kept")
+        keep.remember(prepared, facts, judged, notes, work / "kept")
     return BuildReport(
-        facts, settings.out / prepared.release, new, settings.state, judged, line.sticky.rekeyed
+        facts,
+        settings.out / prepared.release,
+        new,
+        settings.state,
+        judged,
+        line.sticky.rekeyed,
+        profile,
     )
 
 
@@ -142,9 +152,10 @@ def _make(
     with _kept(prepared, path, found, drops=False):
         judged = _gates(prepared, baseline, tables)
     archives = write_archives(prepared, context, finished, executor, progress)
-    aggregates = make_aggregates(context, finished, _lost(taken))
-    facts = release_facts(prepared, tables, archives, judged.told, aggregates)
-    describe(facts, context.job.release)
+    with spent("describe"):
+        aggregates = make_aggregates(context, finished, _lost(taken))
+        facts = release_facts(prepared, tables, archives, judged.told, aggregates)
+        describe(facts, context.job.release)
     _gather(path, found, work / "kept" / "quarantine")
     gather(prepared, work, work / "kept" / "private")
     notes = keep_line(prepared, line, taken, differences, found.listed, work / "kept")

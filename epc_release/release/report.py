@@ -11,6 +11,7 @@ from epc_release.manifests.facts import ReleaseFacts
 from epc_release.manifests.ledger import exact_ledger
 from epc_release.release.gates.evaluate import Judged
 from epc_release.release.prepare import Prepared
+from epc_release.release.profile import Profile
 
 
 def table(head: tuple[str, ...], rows: list[tuple[object, ...]]) -> str:
@@ -73,6 +74,7 @@ class BuildReport:
     state: Path
     judged: Judged = field(default_factory=Judged)
     rekeyed: str | None = None
+    profile: Profile = field(default_factory=Profile)
 
     @property
     def release(self) -> str:
@@ -122,6 +124,7 @@ class BuildReport:
             f"{len(files):,} data files, {_size(sum(file.bytes for file in files))}.",
             f"Release: {self.path}" + ("" if self.new else " (the same stood there already)"),
             f"Private: {self.state / facts.release} (ledger, audit, report, quarantine)",
+            _cost(self.profile),
         ]
         return "\n".join(lines)
 
@@ -129,6 +132,36 @@ class BuildReport:
         if self.rekeyed is None:
             return []
         return [f"The key is not that of release {self.rekeyed}: every pseudonym is another one."]
+
+
+def _cost(profile: Profile) -> str:
+    cores = profile.cpu / profile.wall if profile.wall else 0.0
+    return (
+        f"It took {profile.wall:,.1f} s and {profile.cpu:,.1f} CPU seconds"
+        f" ({cores:.1f} cores busy); peak memory {_size(profile.peak)}."
+    )
+
+
+def profile_table(profile: Profile) -> str:
+    """The cost of each stage, in the order in which they began, and of parts within them."""
+    stages: list[tuple[object, ...]] = [
+        (
+            name,
+            each.tasks,
+            f"{each.cpu:,.2f}",
+            f"{each.wall:,.2f}",
+            _size(each.read),
+            _size(each.written),
+        )
+        for name, each in profile.stages.items()
+    ]
+    inside = sum(each.cpu for each in profile.stages.values())
+    stages.append(("(driver, start-up)", "", f"{profile.cpu - inside:,.2f}", "", "", ""))
+    parts: list[tuple[object, ...]] = [
+        (name, f"{cpu:,.2f}") for name, cpu in profile.parts.most_common()
+    ]
+    head = ("stage", "tasks", "CPU s", "wall s", "read", "written")
+    return "\n".join((table(head, stages), "", table(("part", "CPU s"), parts)))
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ import polars as pl
 import pyarrow as pa
 
 from epc_release.anonymise.ruletally import RuleTally
+from epc_release.costs import spent
 from epc_release.manifests.layout import year_label
 from epc_release.release import quarantine
 from epc_release.release.collisions import Kinds, spill_pseudonyms
@@ -161,6 +162,7 @@ def _with_keys(staying: pl.DataFrame, keyed: pl.DataFrame) -> pl.DataFrame:
     return staying.hstack(keys)
 
 
+@spent("screen")
 def _decide(
     context: Context, chunk: Chunk, cells: Conformed, columns: tuple[str, ...]
 ) -> pl.Series:
@@ -239,6 +241,7 @@ def _published_issues(cells: Conformed, plan: TablePlan, kept: frozenset[str]) -
     return pl.concat([cells.issues.filter(pl.col("__column").is_in(told)), ordered])
 
 
+@spent("digests of keys and rows")
 def _keys(
     cells: Conformed,
     plan: TablePlan,
@@ -301,6 +304,7 @@ def _both(one: pl.DataFrame, other: pl.DataFrame) -> pl.DataFrame:
     return row_digest(pl.concat([one, other.select(pl.all().name.suffix("_"))], how="horizontal"))
 
 
+@spent("spill")
 def _spill(
     context: Context,
     chunk: Chunk,

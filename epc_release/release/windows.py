@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import polars as pl
 
+from epc_release.costs import spent
 from epc_release.release.settle import Piece
 from epc_release.release.spill import concat
 
@@ -76,6 +77,7 @@ class Windows:
         return rows[every.search_sorted(positions)]
 
 
+@spent("read spill")
 def _rows_at(pieces: Sequence[Piece], positions: pl.Series) -> pl.DataFrame:
     """Rows of the joined pieces at ascending ``positions``, of which there is at least one."""
     return concat(_found(pieces, positions))

@@ -39,6 +39,7 @@ def build(config: Path | None, json_output: bool, **flags: object) -> None:
     """
     found = settings(config, flags)
     from epc_release.release import pipeline, progress
+    from epc_release.release.report import profile_table
 
     report = pipeline.build(found, progress.start(found.log_format))
     published = _publish(found, report.path)
@@ -47,6 +48,8 @@ def build(config: Path | None, json_output: bool, **flags: object) -> None:
         as_json({**content, "published": published})
     else:
         result(report.summary())
+        if found.profile:
+            result(profile_table(report.profile))
         if published is not None:
             result(published.summary())
 

@@ -133,6 +133,9 @@ _OPTIONS = (
         " partial.",
     ),
     click.option("--to", metavar="URI", help="Folder or s3:// prefix: publish it there too."),
+    click.option(
+        "--profile", is_flag=True, help="Show what each stage cost; report.json has it anyway."
+    ),
     click.option("--allow-empty", is_flag=True, help="A table may end up without records."),
     click.option("--allow-partial", is_flag=True, help="A partial release may be published."),
     click.option("--allow-synthetic", is_flag=True, help="A synthetic release may be published."),

@@ -13,6 +13,7 @@ from typing import Any
 import polars as pl
 import pyarrow as pa
 
+from epc_release.costs import spent
 from epc_release.release.conform.codes import BAND_MISMATCH, FIRST_WARNING, NO_FORM
 from epc_release.release.conform.picks import Picked, pick
 from epc_release.schemas.parse import Parsed, derive_band, iso_days, parse_values
@@ -38,6 +39,7 @@ class Conformed:
     errors: pl.DataFrame
 
 
+@spent("conform")
 def conform(
     raw: pa.Table,
     schema: TableSchema,

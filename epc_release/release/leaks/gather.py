@@ -36,6 +36,7 @@ from epc_release.anonymise.rules.base import Rule
 from epc_release.anonymise.rules.generalise import Generalise
 from epc_release.anonymise.rules.plain import KeepKnown
 from epc_release.anonymise.rules.pseudonym import Pseudonymise
+from epc_release.costs import spent
 from epc_release.release.disk import private, private_folder
 from epc_release.release.leaks.note import (
     COMPOSITE,
@@ -65,6 +66,7 @@ _NONE = np.zeros(0, np.uint64)
 Place = tuple[str, str, str]  # kind, length, column
 
 
+@spent("leak test sets")
 def gather(prepared: Prepared, work: Path, target: Path) -> None:
     """Make the private sets in the folder ``target``; ``work`` is the build's work folder."""
     private_folder(target)
@@ -72,7 +74,7 @@ def gather(prepared: Prepared, work: Path, target: Path) -> None:
     exact = _frames(work, "exact", EXACT)
     merged = _Merged(target, secrets.randbits(64), _vocabulary(prepared), exact)
     for low, high in _ranges(noted):
-        merged.add({place: _part(files, place, low, high) for place, files in _all(noted).items()})
+        merged.add(_between(noted, low, high))
     _write_sets(target, merged, prepared.policy)
     _write_frame(target / EXACT_FILE, merged.withheld())
     _write_frame(target / STARRED_FILE, _frames(work, "starred", STARRED).unique().sort(*STARRED))
@@ -163,31 +165,22 @@ def _without(words: Words, known: Words) -> Words:
     return words[~_among(words, known)]
 
 
-def _all(noted: Iterable[Path]) -> dict[Place, list[Path]]:
-    found: dict[Place, list[Path]] = defaultdict(list)
-    for path in noted:
-        with np.load(path) as arrays:
-            for name in arrays.files:
-                kind, length, column = name.split("/", 2)
-                found[kind, length, column].append(path)
-    return found
-
-
 def _ranges(noted: Iterable[Path]) -> Iterator[tuple[int, int]]:
     passes = 1 + sum(path.stat().st_size for path in noted) // _PASS_BYTES
     edges = [i * 2**64 // passes for i in range(passes + 1)]
     yield from zip(edges[:-1], (edge - 1 for edge in edges[1:]), strict=True)
 
 
-def _part(files: Iterable[Path], place: Place, low: int, high: int) -> Words:
-    """The distinct digests of a set between two digests."""
-    parts = []
-    for path in files:
+def _between(noted: Iterable[Path], low: int, high: int) -> dict[Place, Words]:
+    """The distinct digests of each set between two digests."""
+    found: dict[Place, list[Words]] = defaultdict(list)
+    for path in noted:
         with np.load(path) as arrays:
-            words = arrays["/".join(place)]
-        inside = (words >= np.uint64(low)) & (words <= np.uint64(high))
-        parts.append(words[inside])
-    return _joined(parts)
+            for name, words in arrays.items():
+                kind, length, column = name.split("/", 2)
+                inside = (words >= np.uint64(low)) & (words <= np.uint64(high))
+                found[kind, length, column].append(words[inside])
+    return {place: _joined(parts) for place, parts in found.items()}
 
 
 def _frames(work: Path, suffix: str, schema: Mapping[str, pl.DataType | type]) -> pl.DataFrame:

@@ -19,6 +19,7 @@ from epc_release.anonymise.rules.base import CellRule
 from epc_release.anonymise.rules.plain import Keep
 from epc_release.anonymise.rules.pseudonym import Pseudonymise
 from epc_release.anonymise.told import FieldRule
+from epc_release.costs import spent
 from epc_release.release.conform.cells import Conformed
 from epc_release.release.context import Context, TablePlan
 from epc_release.release.disk import private
@@ -132,6 +133,7 @@ class _Note:
         return pl.concat(found)
 
 
+@spent("leak test notes")
 def note_chunk(
     context: Context,
     number: int,

@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from epc_release.costs import spent
 from epc_release.release.source import csv, parquet
 from epc_release.release.source.control import check_control
 from epc_release.release.source.discover import discover
@@ -76,6 +77,7 @@ def chunks(
                 left -= chunk.records or 0
 
 
+@spent("parse")
 def read_chunk(
     chunk: Chunk, wanted: Collection[str] | None = None, plain: Collection[str] = ()
 ) -> RawTable:

@@ -15,6 +15,7 @@ from typing import BinaryIO, Protocol
 import polars as pl
 from zlib_ng import zlib_ng
 
+from epc_release.costs import spent
 from epc_release.manifests.content import csv_header, csv_lines
 
 END = b"\x03\x00"  # an empty last block
@@ -98,7 +99,8 @@ def compress_partitions(
     for index, data, rows in _pieces((block.select(names) for block in blocks), runs):
         run = runs[index]
         fragment = fragment or _Open(run.year, sink, level)
-        content.update(data)
+        with spent("sha256"):
+            content.update(data)
         fragment.add(data, rows)
         if fragment.rows == run.stop - run.start:
             found.append(fragment.close())
@@ -156,6 +158,7 @@ class _Open:
         self._pending = bytearray()
         self._deflate: Compressor = zlib_ng.compressobj(level, zlib_ng.DEFLATED, -zlib_ng.MAX_WBITS)
 
+    @spent("deflate")
     def add(self, data: memoryview, rows: int) -> None:
         self._crc = zlib_ng.crc32(data, self._crc)
         self._raw += len(data)
@@ -166,6 +169,7 @@ class _Open:
             self._put(self._deflate.compress(self._pending[start : start + STEP_BYTES]))
         del self._pending[:whole]
 
+    @spent("deflate")
     def close(self) -> Fragment:
         self._put(self._deflate.compress(self._pending))
         self._put(self._deflate.flush(zlib_ng.Z_SYNC_FLUSH))

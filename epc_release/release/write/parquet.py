@@ -13,6 +13,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from epc_release.costs import spent
 from epc_release.manifests.facts import FileFacts
 from epc_release.release.write.sink import HashingSink
 
@@ -37,6 +38,7 @@ class Part:
         if self.rows % ROW_GROUP_ROWS == 0:
             self.flush()
 
+    @spent("Parquet")
     def flush(self) -> None:
         """Write the rows that wait for their row group to be full."""
         if self.pending:
@@ -76,6 +78,7 @@ def open_part(
         part.flush()
 
 
+@spent("to Arrow")
 def to_arrow(frame: pl.DataFrame, target: pa.Schema) -> pa.Table:
     """The frame's columns of this schema, as exactly this schema (see ``arrow_schema``).
 
