@@ -44,7 +44,8 @@ class Settings:
     that are passed in this one build, for ``reason``, and ``override_interval`` is true where it is
     made although the policy's interval is not over. ``approval`` is ``required`` where a build
     needs a policy that somebody approved, whatever the policy itself says. ``profile``: the cost of
-    each stage is shown at the end.
+    each stage is shown at the end. ``resume``: an interrupted build of the same is continued, and
+    this one can be.
     """
 
     register: str = "epc"
@@ -76,6 +77,7 @@ class Settings:
     archives: tuple[str, ...] = DEFAULT_ARCHIVES
     compression_level: int = 5
     profile: bool = False
+    resume: bool = False
     log_format: Literal["text", "json"] = "text"
 
 

@@ -5,11 +5,13 @@ No other module asks which system it runs on for these.
 
 from __future__ import annotations
 
+import ctypes
 import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 if sys.platform == "win32":
     import msvcrt
@@ -82,3 +84,22 @@ else:
         except BlockingIOError:
             return False
         return True
+
+
+def flush_file(file: IO[bytes]) -> None:
+    """Make what was written to a file survive a loss of power."""
+    file.flush()
+    os.fsync(file.fileno())
+
+
+def flush_file_system(folder: Path) -> None:
+    """Make everything that was written to the file system of ``folder`` survive a loss of power."""
+    if sys.platform == "linux":
+        descriptor = _open_folder(folder)
+        try:
+            if ctypes.CDLL(None, use_errno=True).syncfs(descriptor):
+                raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+        finally:
+            os.close(descriptor)
+    elif sys.platform != "win32":
+        os.sync()

@@ -103,8 +103,7 @@ def remember(
     folder = prepared.settings.state / prepared.release
     folder.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     prepared.settings.state.chmod(0o700)
-    shutil.rmtree(folder, ignore_errors=True)
-    shutil.move(staged, folder)
+    _arrive(staged, folder)
     _remember_cell_key(prepared)
     if judged.accepted:
         gates = _gates(prepared, judged)
@@ -113,6 +112,29 @@ def remember(
         overridden = {"release": facts.release, **notes["interval_overridden"]}
         log(prepared.settings.state, "override-interval", overridden)
     log(prepared.settings.state, "build", report(prepared, facts))
+
+
+def _arrive(staged: Path, folder: Path) -> None:
+    """Put ``staged`` in the place of ``folder``; may be cut off anywhere and begun again."""
+    arriving = folder.with_name(f".{folder.name}.arriving")
+    if staged.exists():
+        shutil.rmtree(arriving, ignore_errors=True)
+        shutil.copytree(staged, arriving, copy_function=_linked)
+        arriving.chmod(0o700)
+    if arriving.exists():
+        shutil.rmtree(folder, ignore_errors=True)
+        arriving.rename(folder)
+    if staged.exists():
+        left = staged.rename(staged.with_name("kept-before"))
+        shutil.rmtree(left)
+
+
+def _linked(source: str, target: str) -> None:
+    """The same file under another name, or where that cannot be a copy."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy2(source, target)
 
 
 def _gates(prepared: Prepared, judged: Judged) -> dict[str, Any]:

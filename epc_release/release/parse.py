@@ -150,6 +150,7 @@ PARSERS: Mapping[str, Parser] = {
     "allow_partial": _flag,
     "allow_synthetic": _flag,
     "profile": _flag,
+    "resume": _flag,
     "archives": _archives,
     "compression_level": _count(1, 9),
     "log_format": _one_of("text", "json"),

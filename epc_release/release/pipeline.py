@@ -8,8 +8,8 @@ step of its own.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field, replace
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -34,15 +34,17 @@ from epc_release.release.gates.history import first_seen
 from epc_release.release.gates.previous import Baseline
 from epc_release.release.groups import Group, make_groups
 from epc_release.release.interval import check_interval
+from epc_release.release.journal import Journal, Journaled
 from epc_release.release.leaks.gather import gather
 from epc_release.release.leaks.scan import scan_fast
 from epc_release.release.ledger import check_any, check_empty
 from epc_release.release.line import Line, keep_line, read_line
 from epc_release.release.prepare import Prepared, prepare
-from epc_release.release.profile import Profiled, profiling
+from epc_release.release.profile import Profile, Profiled, profiling
 from epc_release.release.progress import Progress
 from epc_release.release.protection import Taken, protect_all
 from epc_release.release.report import BuildReport, PlanReport
+from epc_release.release.resume import JOURNAL, Build, as_begun
 from epc_release.release.source import Chunk, check_control, chunks
 from epc_release.release.source.stream import Digests
 from epc_release.release.stages import (
@@ -57,7 +59,7 @@ from epc_release.release.stages import (
     settle_all,
 )
 from epc_release.release.sticky import key_id
-from epc_release.release.workspace import install, workspace
+from epc_release.release.workspace import install, work_base, workspace
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,7 @@ class Made:
     facts: ReleaseFacts
     judged: Judged
     notes: Mapping[str, Any]
+    profile: Profile = field(default_factory=Profile)
 
 
 def plan(settings: Settings) -> PlanReport:
@@ -81,33 +84,53 @@ def plan(settings: Settings) -> PlanReport:
 
 def build(settings: Settings, progress: Progress) -> BuildReport:
     """Make a release in ``settings.out``; nothing appears there before it is whole and verified."""
-    prepared = _admitted(settings)
+    prepared = _admitted(as_begun(settings, work_base(settings)))
+    settings = prepared.settings
     keep.check_cell_key(prepared)
     baseline = _baseline(prepared)
     line = read_line(prepared)
-    with workspace(settings) as work:
-        with profiling() as profile:
-            executor = Profiled(open_executor(settings.executor, settings.jobs), profile)
-            try:
-                made = _make(prepared, baseline, line, work, executor, progress)
-                scan_fast(work / "release", work / "kept" / "private", executor, progress).check()
-            finally:
-                executor.close()
-            with spent("verify"):
-                verify(work / "release").check()
-        facts, judged, notes = made.facts, made.judged, {**made.notes, "profile": profile.as_dict()}
-        keep.stage(prepared, facts, judged, notes, work / "kept")
-        new = install(work / "release", settings.out, prepared.release)
-        keep.remember(prepared, facts, judged, notes, work / "kept")
+    build = Build.of(prepared, baseline.release if baseline else None)
+    with workspace(settings, build) as work, closing(Journal(work / JOURNAL)) as journal:
+        made: Made = journal.installed or _made(prepared, baseline, line, work, journal, progress)
+        journal.install(made)
+        made_here = (work / "release").exists()  # not where the build ended just after moving it
+        new = install(work / "release", settings.out, prepared.release) if made_here else True
+        keep.remember(prepared, made.facts, made.judged, made.notes, work / "kept")
     return BuildReport(
-        facts,
+        made.facts,
         settings.out / prepared.release,
         new,
         settings.state,
-        judged,
+        made.judged,
         line.sticky.rekeyed,
-        profile,
+        made.profile,
     )
+
+
+def _made(
+    prepared: Prepared,
+    baseline: Baseline | None,
+    line: Line,
+    work: Path,
+    journal: Journal,
+    progress: Progress,
+) -> Made:
+    """The release in ``work/release``, verified, and what is kept of it in ``work/kept``."""
+    settings = prepared.settings
+    with profiling() as profile:
+        executor = Journaled(
+            Profiled(open_executor(settings.executor, settings.jobs), profile), journal
+        )
+        try:
+            made = _make(prepared, baseline, line, work, executor, progress)
+            scan_fast(work / "release", work / "kept" / "private", executor, progress).check()
+        finally:
+            executor.close()
+        with spent("verify"):
+            verify(work / "release").check()
+    made = replace(made, notes={**made.notes, "profile": profile.as_dict()}, profile=profile)
+    keep.stage(prepared, made.facts, made.judged, made.notes, work / "kept")
+    return made
 
 
 def _admitted(settings: Settings) -> Prepared:
@@ -164,8 +187,8 @@ def _make(
 
 def _start(prepared: Prepared, work: Path) -> Path:
     """Save what every task knows."""
-    (work / "release").mkdir(mode=0o755)
-    (work / "kept").mkdir(mode=0o700)
+    (work / "release").mkdir(mode=0o755, exist_ok=True)
+    (work / "kept").mkdir(mode=0o700, exist_ok=True)
     opted_out = listed = None
     if prepared.suppressions is not None:
         opted_out, listed = work / "opted-out.parquet", work / "listed.parquet"
@@ -200,7 +223,7 @@ def _lost(taken: Mapping[str, Taken]) -> dict[str, frozenset[str] | None]:
 def _chunks(prepared: Prepared, work: Path, digests: Digests) -> Iterator[Chunk]:
     """The chunks of every table; a limit is on the records of parents, not on their children."""
     staging = work / "staged"
-    staging.mkdir(mode=0o700)
+    staging.mkdir(mode=0o700, exist_ok=True)
     number = count()
     for table in prepared.register.tables:
         for chunk in chunks(

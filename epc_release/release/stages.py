@@ -120,7 +120,7 @@ def settle_all(context: Path, found: Collected, executor: Executor, progress: Pr
     for table in load_context(context).job.register.tables:
         if table.parent:
             for _, spill in (*found.data[table.name], *found.issues[table.name]):
-                spill.path.unlink()
+                spill.path.unlink(missing_ok=True)  # gone already, where a build is continued
             found.data[table.name] = sorted(settled[table.name], key=lambda pair: pair[0])
             found.issues[table.name] = sorted(issues[table.name], key=lambda pair: pair[0])
 

@@ -1,7 +1,6 @@
 """The three places of a build: work (private, temporary), state (private, kept), out (finished).
 
-Work is removed when the build ends, however it ends; what a killed build left is removed by the
-next one, told apart by a lock that dies with its process.
+Which work folder a build has, and when it is removed, is told in :mod:`resume`.
 """
 
 from __future__ import annotations
@@ -16,20 +15,25 @@ from pathlib import Path
 from epc_release.errors import ReleaseError
 from epc_release.release.config import Settings
 from epc_release.release.disk import flush_folder, held, private_folder
+from epc_release.release.resume import Build, work_folder
 
-PREFIX = "epc-release-build-"
+
+def work_base(settings: Settings) -> Path:
+    """Where the work folders of builds are."""
+    return settings.work or settings.state / "work"
 
 
 @contextmanager
-def workspace(settings: Settings) -> Iterator[Path]:
-    """A private folder for one build. Raises E306 where the places stand inside one another."""
+def workspace(settings: Settings, build: Build) -> Iterator[Path]:
+    """The private folder of one build. Raises E306 where the places stand inside one another, and
+    what :func:`resume.work_folder` raises."""
     refuse_nesting(settings)
-    base = settings.work or settings.state / "work"
+    base = work_base(settings)
     private_folder(base)
     if settings.work is None:
         settings.state.chmod(0o700)
     try:
-        with temporary(base, PREFIX) as folder:
+        with work_folder(base, build) as folder:
             yield folder
     finally:
         if settings.work is None:

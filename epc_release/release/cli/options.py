@@ -134,6 +134,13 @@ _OPTIONS = (
     ),
     click.option("--to", metavar="URI", help="Folder or s3:// prefix: publish it there too."),
     click.option(
+        "--resume",
+        is_flag=True,
+        help="Continue the interrupted build of this release, where there is one; what is done is"
+        " kept (privately, 7 days) if this one is interrupted, stopped by a data quality gate or a"
+        " full disk.",
+    ),
+    click.option(
         "--profile", is_flag=True, help="Show what each stage cost; report.json has it anyway."
     ),
     click.option("--allow-empty", is_flag=True, help="A table may end up without records."),

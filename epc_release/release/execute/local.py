@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import multiprocessing
 import os
 import signal
@@ -16,6 +17,7 @@ from contextlib import contextmanager
 from epc_release.errors import ReleaseError
 from epc_release.release.execute import Result, Task
 
+_PDEATHSIG = 1  # PR_SET_PDEATHSIG of prctl(2)
 ATTEMPTS = 3  # of a task whose worker died; the third death is no accident
 
 WORKERS = {  # what workers must find when they load their libraries (docs/adr/0021)
@@ -109,8 +111,14 @@ def _interrupts_put_off() -> Iterator[None]:
 
 
 def _start_worker(parent: int) -> None:
-    """Ctrl-C is the driver's to handle; a worker whose driver is gone must not live on."""
+    """Ctrl-C is the driver's to handle; a worker whose driver is gone must not live on.
+
+    Where the system can, it kills the worker with its driver: a build that is continued must not
+    meet a task of before. Elsewhere the worker sees it within a second.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PDEATHSIG, signal.SIGKILL)
     threading.Thread(target=_follow, args=(parent,), daemon=True).start()
 
 

@@ -20,6 +20,7 @@ from __future__ import annotations
 import csv
 import json
 import secrets
+import shutil
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -69,6 +70,7 @@ Place = tuple[str, str, str]  # kind, length, column
 @spent("leak test sets")
 def gather(prepared: Prepared, work: Path, target: Path) -> None:
     """Make the private sets in the folder ``target``; ``work`` is the build's work folder."""
+    shutil.rmtree(target, ignore_errors=True)  # of a build that was interrupted here
     private_folder(target)
     noted = sorted((work / FOLDER).glob("*.npz"))
     exact = _frames(work, "exact", EXACT)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import re
-import tempfile
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -15,6 +13,7 @@ import pyarrow as pa
 import pyarrow.csv as pc
 
 from epc_release.errors import ReleaseError
+from epc_release.release.disk import private
 from epc_release.release.source import cut, detect
 from epc_release.release.source.location import LocalFile, check_unchanged, opened, read
 from epc_release.release.source.model import Chunk, CsvShape, Part, RaggedRow, RawTable
@@ -81,7 +80,7 @@ def chunks(
             with _held(placed, piece):
                 yield placed
         else:
-            yield replace(chunk, path=_stage(piece, work), staged=True)
+            yield replace(chunk, path=_stage(piece, chunk, work), staged=True)
         number += 1
         del piece  # before the next text is read: one at a time, in the same memory
 
@@ -110,12 +109,11 @@ def _shape(part: Part) -> CsvShape:
     return part.csv
 
 
-def _stage(piece: _Piece, work: Path) -> Path:
-    """Writes a private file (mkstemp: mode 0600); what could not be written whole is removed."""
-    handle, name = tempfile.mkstemp(dir=work, prefix="chunk-", suffix=".csv")
-    path = Path(name)
+def _stage(piece: _Piece, chunk: Chunk, work: Path) -> Path:
+    """Writes a file of mode 0600; what could not be written whole is removed."""
+    path = Chunk.staged_path(work, chunk.part, chunk.first_line, "csv")
     try:
-        with os.fdopen(handle, "wb") as stream:
+        with open(path, "wb", opener=private) as stream:
             stream.write(memoryview(piece.data)[: piece.length])
     except BaseException:
         path.unlink(missing_ok=True)

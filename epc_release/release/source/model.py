@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -200,6 +201,12 @@ class Chunk:
     lines: int | None = None
     row_groups: tuple[int, ...] = ()
     consumed: int = 0
+
+    @staticmethod
+    def staged_path(work: Path, part: Part, first_line: int, suffix: str) -> Path:
+        """Where a chunk is staged: the same place each time, so that a task can be known again."""
+        name = f"{part.location.key} {part.name} {part.table} {first_line}"
+        return work / f"chunk-{hashlib.sha256(name.encode()).hexdigest()[:24]}.{suffix}"
 
     def discard(self) -> None:
         """Deletes the staged file; the user's own files are never touched."""

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import os
-import tempfile
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +15,7 @@ import pyarrow.ipc
 import pyarrow.parquet as pq
 
 from epc_release.errors import ReleaseError
+from epc_release.release.disk import private
 from epc_release.release.source.location import Location, check_unchanged, opened
 from epc_release.release.source.model import Chunk, Part, RawTable
 from epc_release.release.source.stream import Digests, digest_whole
@@ -161,12 +160,11 @@ def _guarded(batches: Iterator[pa.RecordBatch], part: Part) -> Iterator[pa.Recor
 
 
 def _staged(whole: Chunk, row: int, held: Sequence[pa.RecordBatch], work: Path) -> Chunk:
-    handle, name = tempfile.mkstemp(dir=work, prefix="chunk-", suffix=".arrow")
-    path = Path(name)
+    path = Chunk.staged_path(work, whole.part, row, "arrow")
     options = pa.ipc.IpcWriteOptions(compression="lz4")
     try:
         with (
-            os.fdopen(handle, "wb") as stream,
+            open(path, "wb", opener=private) as stream,
             pa.ipc.new_file(stream, held[0].schema, options=options) as writer,
         ):
             writer.write_table(pa.Table.from_batches(held).unify_dictionaries())
