@@ -43,6 +43,7 @@ from epc_release.release.profile import Profiled, profiling
 from epc_release.release.progress import Progress
 from epc_release.release.protection import Taken, protect_all
 from epc_release.release.report import BuildReport, PlanReport
+from epc_release.release.signing import sign_release, signing_key
 from epc_release.release.source import Chunk, check_control, chunks
 from epc_release.release.source.stream import Digests
 from epc_release.release.stages import (
@@ -81,7 +82,7 @@ def plan(settings: Settings) -> PlanReport:
 
 def build(settings: Settings, progress: Progress) -> BuildReport:
     """Make a release in ``settings.out``; nothing appears there before it is whole and verified."""
-    prepared = _admitted(settings)
+    prepared, key = _admitted(settings), signing_key()
     keep.check_cell_key(prepared)
     baseline = _baseline(prepared)
     line = read_line(prepared)
@@ -95,6 +96,8 @@ def build(settings: Settings, progress: Progress) -> BuildReport:
                 executor.close()
             with spent("verify"):
                 verify(work / "release").check()
+        if key is not None:
+            sign_release(work / "release", prepared.release, key)
         facts, judged, notes = made.facts, made.judged, {**made.notes, "profile": profile.as_dict()}
         keep.stage(prepared, facts, judged, notes, work / "kept")
         new = install(work / "release", settings.out, prepared.release)

@@ -24,7 +24,7 @@ PREFIX = "epc-release-build-"
 def workspace(settings: Settings) -> Iterator[Path]:
     """A private folder for one build. Raises E306 where the places stand inside one another."""
     refuse_nesting(settings)
-    base = settings.work or settings.state / "work"
+    base = work_base(settings)
     private_folder(base)
     if settings.work is None:
         settings.state.chmod(0o700)
@@ -35,6 +35,11 @@ def workspace(settings: Settings) -> Iterator[Path]:
         if settings.work is None:
             with suppress(OSError):  # another build's folder is in it
                 base.rmdir()
+
+
+def work_base(settings: Settings) -> Path:
+    """Where builds have their private folders."""
+    return settings.work or settings.state / "work"
 
 
 @contextmanager

@@ -24,7 +24,8 @@ BUCKET = "open-data"
 
 
 @pytest.fixture(autouse=True)
-def key(monkeypatch: pytest.MonkeyPatch) -> None:
+def key(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)  # the state is beside where one stands
     monkeypatch.setenv("EPC_RELEASE_KEY", KEY)
     monkeypatch.setenv("EPC_RELEASE_CELL_KEY", CELL_KEY)
 
@@ -84,6 +85,17 @@ def local(folder: Path) -> dict[str, bytes]:
     return {f"first/{p.relative_to(folder).as_posix()}": p.read_bytes() for p in files}
 
 
+def go_on(place: Place, capsys: pytest.CaptureFixture[str]) -> None:
+    """Into a store a person promotes the first release."""
+    told = capsys.readouterr().out
+    assert ("not public yet" in told) is (place.kind != "folder")
+    if place.kind != "folder":
+        assert "nobody approved policy" in told
+        assert "the first release there" in told
+        assert "latest.json" not in stored(place.uri)
+        assert main(["promote", "first", "--to", place.uri, "--yes"]) == 0
+
+
 def test_a_release_is_published_and_verified_as_a_reader_would(
     place: Place, built: Callable[[str], Path], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -92,6 +104,7 @@ def test_a_release_is_published_and_verified_as_a_reader_would(
     assert main([*publish, "--dry-run"]) == 0
     assert place.kind != "folder" or not Path(place.uri).exists()
     assert main(publish) == 0
+    go_on(place, capsys)
 
     first = stored(place.uri)
     assert {p: d for p, d in first.items() if p.startswith("first/")} == local(release)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import threading
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ import pytest
 from epc_release.errors import ReleaseError
 from epc_release.release.publish import headers
 from epc_release.release.publish.protocol import PublishReport, publish
+from epc_release.release.publish.seal import Seal
 
 if TYPE_CHECKING:
     from tests.integration.conftest import MakeRelease, Place
@@ -22,8 +24,11 @@ def right(_: Path) -> None:
     """A release that verifies."""
 
 
+SEAL, EXPIRES = Seal(datetime(2026, 4, 1, 13, tzinfo=UTC)), "2026-05-11T00:00:00Z"
+
+
 def send(place: Place, release: Path, **options: Any) -> PublishReport:
-    return publish(release, place.uri, verify=right, **options)
+    return publish(release, place.uri, **{"verify": right, "seal": SEAL, **options})
 
 
 def pointer(place: Place, name: str) -> Any:
@@ -71,7 +76,7 @@ def test_a_release_is_published(place: Place, make_release: MakeRelease) -> None
         "corrects": None,
         "notices": [],
     }
-    line = {"register": "epc", "policy": "address-level"}
+    line = {"register": "epc", "policy": "address-level", "version": 1, "expires": EXPIRES}
     assert pointer(place, "releases.json") == {**line, "releases": [entry]}
     assert pointer(place, "latest.json") == {**line, **entry}
     top = {info.path.partition("/")[0] for info in place.store().list()}

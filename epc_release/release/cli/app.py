@@ -15,9 +15,12 @@ from epc_release.release.cli import (
     explain,
     failure,
     init,
+    keygen,
     leaks,
+    manage,
     policy,
     publish,
+    purge,
     risk,
     synth,
     verify,
@@ -26,6 +29,7 @@ from epc_release.release.cli import (
 SECTIONS: dict[str, tuple[click.Command, ...]] = {
     "Before": (
         init.init,
+        keygen.keygen,
         synth.synth,
         build.plan,
         dialect.dialect,
@@ -33,7 +37,16 @@ SECTIONS: dict[str, tuple[click.Command, ...]] = {
         policy.policy,
     ),
     "Build": (build.build, verify.verify, risk.risk, leaks.leaks),
-    "Publish": (publish.publish,),
+    "Publish": (
+        publish.publish,
+        manage.approve,
+        manage.promote,
+        manage.rollback,
+        manage.releases,
+        manage.notice,
+        manage.prune,
+        purge.purge,
+    ),
     "Readers": (explain.explain,),
 }
 
