@@ -113,7 +113,7 @@ def _old(kind: str, path: Path, days: int, now: datetime) -> Iterator[Doomed]:
     if not path.exists():
         return
     inside = path.with_suffix("") if kind == "work" else path
-    times = [p.lstat().st_mtime for p in (path, *inside.rglob("*"))]
-    age = int((now.timestamp() - max(times)) // _DAY)
+    files = [found for found in (path, *inside.rglob("*")) if not found.is_dir()] or [path]
+    age = int((now.timestamp() - max(found.lstat().st_mtime for found in files)) // _DAY)
     if age >= days:
         yield Doomed(kind, path, age)
