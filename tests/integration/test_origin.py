@@ -4,6 +4,7 @@ mix and match; and that an honest publisher is never accused, whenever somebody 
 from __future__ import annotations
 
 import json
+import shutil
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 KEY, OTHER = SecretKey(b"k" * 32, b"key-----"), SecretKey(b"o" * 32, b"other---")
 NOW = datetime(2026, 4, 1, 13, tzinfo=UTC)
 SEAL = Seal(NOW, key=KEY)
+# What differs between stores is tested elsewhere: one of each kind will do.
+_STORES = pytest.mark.parametrize("place", ["folder", "seaweedfs"], indirect=True)
 
 
 @pytest.fixture(autouse=True)
@@ -77,6 +80,7 @@ def snapshot(store: Store, *names: str) -> dict[str, bytes]:
     return {path: found[0] for path in chosen if (found := store.read(path))}
 
 
+@_STORES
 def test_a_signed_release_is_accepted(place: Place, make_release: MakeRelease) -> None:
     release = make_release()
     send(place, release)
@@ -90,6 +94,7 @@ def test_a_signed_release_is_accepted(place: Place, make_release: MakeRelease) -
     assert look(place.uri, "2026-03-31", keys=()).told.startswith("This proves integrity, not")
 
 
+@_STORES
 def test_what_is_forged_is_refused(place: Place, make_release: MakeRelease) -> None:
     send(place, make_release())
     store, honest = place.store(), snapshot(place.store())
@@ -123,6 +128,7 @@ def test_what_is_forged_is_refused(place: Place, make_release: MakeRelease) -> N
     assert codes(place, keys=(OTHER.public,)) == {"E721"}
 
 
+@_STORES
 def test_what_is_old_is_refused(place: Place, make_release: MakeRelease) -> None:
     store = place.store()
     send(place, make_release("2026-02-28"))
@@ -150,6 +156,7 @@ def test_what_is_old_is_refused(place: Place, make_release: MakeRelease) -> None
     assert codes(place, "2026-04-30") == {"E727"}
 
 
+@_STORES
 def test_a_release_of_another_line_is_refused(place: Place, make_release: MakeRelease) -> None:
     """The same key signs both lines, and the id is the same."""
     send(place, make_release())
@@ -163,6 +170,7 @@ def test_a_release_of_another_line_is_refused(place: Place, make_release: MakeRe
     assert codes(place) == {"E727"}
 
 
+@_STORES
 def test_the_same_again_renews(place: Place, make_release: MakeRelease) -> None:
     release = make_release()
     assert send(place, release).outcome == "published"
@@ -175,6 +183,7 @@ def test_the_same_again_renews(place: Place, make_release: MakeRelease) -> None:
     assert len([p for p in snapshot(place.store()) if p.startswith("signatures/")]) == 4
 
 
+@_STORES
 def test_a_signed_place_stays_signed(place: Place, make_release: MakeRelease) -> None:
     send(place, make_release())
     before = snapshot(place.store())
@@ -187,6 +196,7 @@ def test_a_signed_place_stays_signed(place: Place, make_release: MakeRelease) ->
     assert snapshot(place.store()) == before
 
 
+@_STORES
 def test_an_unsigned_place_is_signed_when_there_is_a_key(
     place: Place, make_release: MakeRelease
 ) -> None:
@@ -208,6 +218,7 @@ def test_a_local_copy_needs_no_place(make_release: MakeRelease) -> None:
     assert "is not known" in found.told
 
 
+@_STORES
 def test_readers_with_a_key_never_see_a_mixture(place: Place, make_release: MakeRelease) -> None:
     """Publishing, rolling back, noting and pruning, while somebody looks all the time."""
     send(place, make_release("2026-01-01"))
@@ -278,12 +289,12 @@ def test_killed_at_every_write(
     releases = [make_release(f"2026-0{month}-01", content=b"%d" % month) for month in range(1, 5)]
     last = releases[-1] if action == "publish" else None
 
+    for release in releases:
+        if release != last:
+            publish(release, tmp_path / "begin", verify=lambda _: None, seal=SEAL)
+
     def fresh(name: str) -> Path:
-        uri = tmp_path / name
-        for release in releases:
-            if release != last:
-                publish(release, uri, verify=lambda _: None, seal=SEAL)
-        return uri
+        return Path(shutil.copytree(tmp_path / "begin", tmp_path / name))
 
     def change(uri: Path) -> object:
         if last is not None:

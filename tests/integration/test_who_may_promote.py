@@ -29,6 +29,8 @@ BUILDER, HEAD, STRANGER = (SecretKey(seed * 32, b"the-id-%c" % seed) for seed in
 NOW = datetime(2026, 4, 1, 13, tzinfo=UTC)
 SEAL = Seal(NOW, key=BUILDER)
 ID = "2026-03-31"
+# What differs between stores is tested elsewhere: one of each kind will do.
+_STORES = pytest.mark.parametrize("place", ["folder", "seaweedfs"], indirect=True)
 
 
 def rules(**changed: Any) -> Rules:
@@ -95,6 +97,7 @@ def current(place: Place) -> str | None:
     return None if found is None else str(json.loads(found[0])["id"])
 
 
+@_STORES
 def test_a_folder_needs_passed_gates_and_a_store_more(
     place: Place, make: Callable[..., Path]
 ) -> None:
@@ -121,6 +124,7 @@ def test_a_folder_needs_passed_gates_and_a_store_more(
     assert current(place) == "2026-06-30"
 
 
+@_STORES
 def test_publishing_again_promotes_what_is_complete(
     place: Place, make: Callable[..., Path]
 ) -> None:
@@ -139,6 +143,7 @@ def test_publishing_again_promotes_what_is_complete(
     assert (again.outcome, again.plan.new, current(place)) == ("published", (), "2026-04-30")
 
 
+@_STORES
 def test_two_identities(place: Place, make: Callable[..., Path]) -> None:
     asked = rules(promotion="approved")
     report = send(place, make(), asked)
@@ -156,6 +161,7 @@ def test_two_identities(place: Place, make: Callable[..., Path]) -> None:
     assert current(place) == ID
 
 
+@_STORES
 def test_who_built_cannot_approve_under_another_id(place: Place, make: Callable[..., Path]) -> None:
     """The same Ed25519 key with a new id, even where it was named as an approver."""
     disguised = SecretKey(b"b" * 32, b"disguise")
@@ -169,6 +175,7 @@ def test_who_built_cannot_approve_under_another_id(place: Place, make: Callable[
     assert refused(place, rules(promotion="approved", approvers=(same_id,))) == "E435"
 
 
+@_STORES
 def test_an_approval_is_of_these_bytes(place: Place, make: Callable[..., Path]) -> None:
     asked = rules(promotion="approved")
     send(place, make(), asked)
@@ -183,6 +190,7 @@ def test_an_approval_is_of_these_bytes(place: Place, make: Callable[..., Path]) 
     assert refused(place, asked) == "E435"
 
 
+@_STORES
 def test_what_is_not_signed_cannot_be_approved(place: Place, make: Callable[..., Path]) -> None:
     asked = rules(promotion="approved")
     send(place, make(), asked, Seal(NOW))
@@ -192,6 +200,7 @@ def test_what_is_not_signed_cannot_be_approved(place: Place, make: Callable[...,
         approve(place, HEAD, "2026-09-30")
 
 
+@_STORES
 def test_what_is_staged_is_proven_before_it_is_promoted(
     place: Place, make: Callable[..., Path]
 ) -> None:
@@ -204,6 +213,7 @@ def test_what_is_staged_is_proven_before_it_is_promoted(
     assert current(place) is None
 
 
+@_STORES
 def test_moves_that_are_refused(place: Place, make: Callable[..., Path]) -> None:
     with pytest.raises(ReleaseError, match="E444"):
         moves.read_index(place.store())
@@ -236,6 +246,7 @@ def test_moves_that_are_refused(place: Place, make: Callable[..., Path]) -> None
     assert current(place) == "2026-05-31"
 
 
+@_STORES
 def test_notices_reach_old_releases(place: Place, make: Callable[..., Path]) -> None:
     for release in (ID, "2026-04-30"):
         publish(make(release), place.uri, verify=lambda _: None, seal=SEAL)
@@ -250,6 +261,7 @@ def test_notices_reach_old_releases(place: Place, make: Callable[..., Path]) -> 
     assert (shown["version"], shown["expires"]) == (index["version"], index["expires"])
 
 
+@_STORES
 def test_what_becomes_public_stands_in_the_operations_log(
     place: Place, make: Callable[..., Path], tmp_path: Path
 ) -> None:
