@@ -163,11 +163,18 @@ def test_a_release_of_another_line_is_refused(place: Place, make_release: MakeRe
     other = make_release(policy="deidentified", under="other")
     elsewhere = FolderStore(other.parents[1] / "elsewhere")
     publish(other, elsewhere.root, verify=lambda _: None, seal=SEAL)
-    store = place.store()
+    store, honest = place.store(), snapshot(place.store())
+    for info in (i for i in elsewhere.list() if i.path.startswith(("latest.json", "signatures/"))):
+        found = elsewhere.read(info.path)
+        put(store, info.path, found[0] if found else None)
+    assert codes(place) == {"E727"}  # its pointer beside ours
+    for path, data in honest.items():
+        put(store, path, data)
+    assert codes(place) == set()
     for info in elsewhere.list("2026-03-31/"):
         found = elsewhere.read(info.path)
         put(store, info.path, found[0] if found else None)
-    assert codes(place) == {"E727"}
+    assert codes(place) == {"E727"}  # its files under our pointers
 
 
 @_STORES

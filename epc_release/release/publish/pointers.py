@@ -62,6 +62,7 @@ def parse(data: bytes, version: str, uri: str) -> Index:
         entries = tuple(found["releases"])
         for entry in entries:
             age(entry)
+            _ = int(entry["bytes"]), dict(entry["rows"]), [n["text"] for n in entry["notices"]]
             if not isinstance(entry["id"] + entry["status"] + entry["sha256"], str):
                 raise TypeError("entry")
         number, expires = stamp(found)
