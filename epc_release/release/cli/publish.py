@@ -20,7 +20,11 @@ if TYPE_CHECKING:
 )
 @click.argument("release", type=click.Path(path_type=Path, exists=True, file_okay=False))
 @click.option("--to", required=True, metavar="URI", help="A folder or s3://bucket/prefix.")
-@click.option("--dry-run", is_flag=True, help="Only say what would be done.")
+@click.option(
+    "--dry-run",
+    is_flag=True,
+    help="Only say what would be sent, is there already, or stands in the way.",
+)
 @click.option("--allow-partial", is_flag=True, help="A partial release may be published.")
 @click.option("--allow-synthetic", is_flag=True, help="A synthetic release may be published.")
 @click.option("--log-format", type=click.Choice(["text", "json"]), help="Of progress and logs.")
@@ -44,6 +48,7 @@ def publish(
         as_json(report)
     else:
         result(report.summary())
+    report.check()
 
 
 def send(release: Path, to: str, log_format: LogFormat | None, **options: bool) -> PublishReport:

@@ -8,7 +8,7 @@ fails on the way leaves the old state, and the same command goes on where it sto
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from epc_release.errors import ReleaseError
@@ -42,14 +42,16 @@ _LAST = 2  # the descriptor, then SHA256SUMS
 class PublishReport:
     """What was done: ``outcome`` is ``published``, ``unchanged`` or ``planned`` (dry run).
 
-    ``current`` is the id that ``latest.json`` names afterwards (None: none, or a dry run at a place
-    without releases).
+    ``refused`` are the paths for which this release would be refused (E610): other content is
+    public there. ``current`` is the id that ``latest.json`` names afterwards (None: none, or a dry
+    run at a place without releases).
     """
 
     release: str
     uri: str
     outcome: str
     plan: Plan
+    refused: tuple[str, ...]
     current: str | None
 
     def summary(self) -> str:
@@ -58,9 +60,16 @@ class PublishReport:
             f"{self.release} {self.outcome} at {self.uri}: {len(self.plan.new)} new files"
             f" ({self.plan.bytes} bytes), {len(self.plan.same)} there already"
         )
-        if self.plan.conflicting:
-            told += f", {len(self.plan.conflicting)} conflicting: {few(self.plan.conflicting)}"
+        if self.refused:
+            told += f", {len(self.refused)} conflicting: {few(self.refused)}"
+        elif self.plan.conflicting:
+            told += f", {len(self.plan.conflicting)} left by an earlier attempt and replaced"
         return f"{told}; current release: {self.current or 'none'}"
+
+    def check(self) -> None:
+        """E610 if this release would be refused."""
+        if self.refused:
+            raise ReleaseError("E610", uri=self.uri, release=self.release, paths=few(self.refused))
 
 
 def publish(
@@ -98,8 +107,8 @@ def publish(
 
 def _send(store: Store, candidate: Candidate, survey: Survey, progress: Progress) -> None:
     plan, staging = survey.plan, survey.staging
-    if plan.conflicting and staging == f"{candidate.release}/":
-        raise conflict(store, candidate, plan.conflicting)
+    if survey.refused:
+        raise conflict(store, candidate, survey.refused)
     for path in plan.conflicting:  # what an earlier attempt left where no reader sees it
         store.delete(f"{staging}{path}")
     if plan.conflicting:
@@ -145,7 +154,7 @@ def _point(store: Store, candidate: Candidate, survey: Survey, hold: Hold) -> Su
     latest = pointers.latest_json(index)
     if latest is not None and latest != survey.latest:
         _replace(store, pointers.LATEST, latest, survey.latest_version)
-    return Survey(index, survey.staging, survey.plan, True, latest, None)
+    return replace(survey, index=index, listed=True, latest=latest)
 
 
 def _replace(store: Store, path: str, data: bytes, version: str | None) -> None:
@@ -162,5 +171,6 @@ def _report(candidate: Candidate, store: Store, survey: Survey, outcome: str) ->
         uri=store.uri,
         outcome=outcome,
         plan=survey.plan,
+        refused=survey.refused,
         current=current["id"] if current else None,
     )

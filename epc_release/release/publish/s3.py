@@ -11,14 +11,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from epc_release.errors import ReleaseError
-from epc_release.release.publish import multipart
+from epc_release.release.publish import credentials, multipart, promotion
+from epc_release.release.publish.copying import copy
 from epc_release.release.publish.lease import Lease
 from epc_release.release.publish.probe import probe
+from epc_release.release.publish.resume import abort_pending
 from epc_release.release.publish.s3_errors import status
 from epc_release.release.publish.s3_objects import ATTEMPTS, S3Objects
 from epc_release.release.publish.stores import Headers, Sent
@@ -28,7 +29,10 @@ _IN_MEMORY = 8  # bodies of at most one part each
 
 
 def connect() -> Any:
-    """A client as boto3's settings say (``AWS_*``, profiles, roles), with standard retries."""
+    """A client as boto3's settings say (``AWS_*``, profiles, roles), with standard retries.
+
+    Credentials that end on the way are looked up anew.
+    """
     config = Config(
         retries={"mode": "standard", "total_max_attempts": _REQUESTS},
         connect_timeout=10,
@@ -36,9 +40,12 @@ def connect() -> Any:
         max_pool_connections=40,
     )
     try:
-        return boto3.session.Session().client("s3", config=config)
+        session = credentials.session()
+        client = session.client("s3", config=config)
+        credentials.renew_when_expired(client, session.get_credentials())
     except (BotoCoreError, ValueError) as why:
         raise ReleaseError("E617", uri="s3://", why=f"boto3 says: {why}") from why
+    return client
 
 
 class S3Store(S3Objects):
@@ -107,11 +114,20 @@ class S3Store(S3Objects):
         with self._mapped(path):
             self.client.delete_object(**self._target(path))
 
+    def copy(self, source: str, target: str) -> None:
+        """Copy an object within the store, its metadata too; what stood there is replaced."""
+        with self._mapped(target):
+            copy(self.client, self._target(source), self._target(target), self.part_bytes)
+
+    def abort_pending(self, prefix: str) -> int:
+        """Abort the multipart uploads that were begun below ``prefix`` and not finished."""
+        return abort_pending(self.client, self.bucket, f"{self.prefix}{prefix}")
+
     def staging(self, release: str) -> str:
-        return f"{release}/"
+        return promotion.staging(self, release)
 
     def promote(self, release: str) -> None:
-        """Nothing to do: an object is public when it is there, a release when a pointer says so."""
+        promotion.promote(self, release)
 
     def _send(
         self,

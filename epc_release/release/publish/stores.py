@@ -89,10 +89,16 @@ class Store(Protocol):
         """Delete an object; none there is no error."""
 
     def staging(self, release: str) -> str:
-        """Where a release's objects go first, ending in ``/``; the same place as long as it is."""
+        """Where a release's objects go first, ending in ``/``: no reader may see them there.
+
+        Once the release is public (``<release>/SHA256SUMS`` is there) that is ``<release>/``.
+        """
 
     def promote(self, release: str) -> None:
-        """Make what is staged public under ``<release>/``, in one step where the store can."""
+        """Make what is staged public under ``<release>/``; what is there already is done.
+
+        In one step where the store can, else SHA256SUMS comes last. What is staged must hold it.
+        """
 
 
 def checked(path: str) -> str:

@@ -18,11 +18,15 @@ WORKERS = 8
 
 @dataclass(frozen=True)
 class Survey:
-    """What a place holds of a candidate, and what its pointers say of it."""
+    """What a place holds of a candidate, and what its pointers say of it.
+
+    ``plan`` is about ``staging``; ``refused`` are public paths that stand in the way for good.
+    """
 
     index: pointers.Index
     staging: str
     plan: Plan
+    refused: tuple[str, ...]
     listed: bool
     latest: bytes | None
     latest_version: str | None
@@ -60,8 +64,12 @@ def look_up(store: Store, candidate: Candidate) -> Survey:
             raise conflict(store, candidate, (CHECKSUMS,))
     staging = store.staging(candidate.release)
     plan = plan_publish(candidate.files, existing(store, candidate, staging))
+    public = f"{candidate.release}/"
+    refused = plan.conflicting
+    if staging != public:
+        refused = plan_publish(candidate.files, existing(store, candidate, public)).conflicting
     latest = store.read(pointers.LATEST) or (None, None)
-    return Survey(index, staging, plan, entry is not None, *latest)
+    return Survey(index, staging, plan, refused, entry is not None, *latest)
 
 
 def _index(store: Store, candidate: Candidate) -> pointers.Index:

@@ -1,0 +1,97 @@
+"""From staging to public within a bucket: copied by the store, proven, the checksums last.
+
+What is staged lies under ``.staging-<id>/``, which the bucket policy of ``doctor`` leaves private.
+``<id>/SHA256SUMS`` comes last: where it is, the release is public, and what is still staged of it
+is only in the way. Whoever promotes holds the lease.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import ClientError
+
+from epc_release.errors import ReleaseError
+from epc_release.manifests.layout import CHECKSUMS, DESCRIPTOR
+from epc_release.release.publish.candidate import parse_sums
+from epc_release.release.publish.parallel import each
+
+if TYPE_CHECKING:
+    from epc_release.release.publish.s3 import S3Store
+
+STAGING = ".staging-"
+_WORKERS = 8
+
+
+def staging(store: S3Store, release: str) -> str:
+    """Where a release's objects go: to their public place only once it is whole."""
+    public = f"{release}/"
+    return f"{STAGING}{public}" if store.head(f"{public}{CHECKSUMS}") is None else public
+
+
+def promote(store: S3Store, release: str) -> None:
+    """Make what is staged public; the same call goes on where another one stopped.
+
+    E610 if another object stands at the public place, E505 if a copy is not as it should be.
+    """
+    source, public = staging(store, release), f"{release}/"
+    if source != public:
+        expected = _expected(store, source)
+        standing = {info.path for info in store.list(public)}
+        foreign = standing - {f"{public}{path}" for path in expected}
+        if foreign:
+            raise ReleaseError("E610", uri=store.uri, release=release, paths=min(foreign))
+
+        def publish(path: str) -> None:
+            _publish(store, source, public, path, expected[path], f"{public}{path}" in standing)
+
+        last = sorted(filter(_is_last, expected), key=lambda path: (path != DESCRIPTOR, -len(path)))
+        each(publish, [path for path in expected if path not in last], _WORKERS)
+        for path in last:
+            publish(path)
+    _clear(store, release)
+
+
+def _is_last(path: str) -> bool:
+    return path == DESCRIPTOR or path.startswith(CHECKSUMS)
+
+
+def _expected(store: S3Store, source: str) -> dict[str, str]:
+    """sha256 by path: what SHA256SUMS names, itself, and what else was staged (a signature)."""
+    sums = store.read(f"{source}{CHECKSUMS}")
+    if sums is None:
+        raise ReleaseError("E507", uri=store.uri, path=f"{source}{CHECKSUMS}")
+    expected = parse_sums(sums[0], store.uri)
+    for info in store.list(source):
+        path = info.path.removeprefix(source)
+        if path not in expected:
+            expected[path] = store.digest(info.path)
+    return expected
+
+
+def _publish(
+    store: S3Store, source: str, public: str, path: str, sha256: str, standing: bool
+) -> None:
+    there = f"{public}{path}"
+    if not standing:
+        store.copy(f"{source}{path}", there)
+    if store.digest(there) == sha256:
+        return
+    if standing:
+        raise ReleaseError("E610", uri=store.uri, release=public.rstrip("/"), paths=there)
+    store.delete(there)
+    raise ReleaseError("E505", uri=store.uri, path=there)
+
+
+def _clear(store: S3Store, release: str) -> None:
+    """Remove what is staged of releases that are public, and unfinished uploads of this one."""
+    left: dict[str, list[str]] = {}
+    for info in store.list(STAGING):
+        left.setdefault(info.path.partition("/")[0].removeprefix(STAGING), []).append(info.path)
+    for name, paths in left.items():
+        if name == release or store.head(f"{name}/{CHECKSUMS}") is not None:
+            each(store.delete, paths, _WORKERS)
+    with suppress(ClientError):  # some stores cannot list them
+        for prefix in (f"{STAGING}{release}/", f"{release}/"):
+            store.abort_pending(prefix)
