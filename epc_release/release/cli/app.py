@@ -20,6 +20,7 @@ from epc_release.release.cli import (
     publish,
     risk,
     synth,
+    unlock,
     verify,
 )
 
@@ -33,7 +34,7 @@ SECTIONS: dict[str, tuple[click.Command, ...]] = {
         policy.policy,
     ),
     "Build": (build.build, verify.verify, risk.risk, leaks.leaks),
-    "Publish": (publish.publish,),
+    "Publish": (publish.publish, unlock.unlock),
     "Readers": (explain.explain,),
 }
 

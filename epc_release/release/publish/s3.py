@@ -68,6 +68,10 @@ class S3Store(S3Objects):
         with Lease(self.client, self.bucket, self.prefix, self.can).held() as lease:
             yield lease
 
+    def unlock(self) -> bool:
+        self.prepare()
+        return Lease(self.client, self.bucket, self.prefix, self.can).unlock()
+
     def put(
         self, path: str, source: Path, *, sha256: str, headers: Headers, sent: Sent | None = None
     ) -> None:

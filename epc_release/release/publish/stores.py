@@ -58,6 +58,9 @@ class Store(Protocol):
     def exclusive(self) -> AbstractContextManager[Hold]:
         """Hold the place against other publishers; E611 if another holds it."""
 
+    def unlock(self) -> bool:
+        """Remove what a dead publisher holds: True; False if nothing is held; E620 if it lives."""
+
     def head(self, path: str) -> ObjectInfo | None:
         """The object's facts, None if there is none."""
 
