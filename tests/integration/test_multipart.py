@@ -123,7 +123,7 @@ def test_a_large_object_is_copied_in_its_parts(
     monkeypatch.setattr(copying, "ONE_REQUEST", MIB)
     store.copy("large.zip", "copy.zip")
     assert store.digest("copy.zip") == sha256
-    one, two = (store.client.head_object(**store._target(n)) for n in ("large.zip", "copy.zip"))
+    one, two = (store.client.head_object(**store.target(n)) for n in ("large.zip", "copy.zip"))
     for name in ("Metadata", "ContentType", "CacheControl", "ContentLength"):
         assert one[name] == two[name]
     assert not pending(store)

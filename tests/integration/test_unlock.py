@@ -105,7 +105,7 @@ def test_a_lease_that_cannot_be_read_runs_out(
     s3_place: Place, content: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store = taken(s3_place, liveness.this_process())
-    store.client.put_object(**store._target(lease.LEASE), Body=content)
+    store.client.put_object(**store.target(lease.LEASE), Body=content)
     assert refused(store.unlock) == "E620"
     monkeypatch.setattr(Lease.__init__, "__kwdefaults__", {"ttl": -1, "settle": None})
     assert store.unlock()

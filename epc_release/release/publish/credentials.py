@@ -17,6 +17,7 @@ import botocore.session
 from botocore.credentials import Credentials, ReadOnlyCredentials, create_credential_resolver
 
 EXPIRED = frozenset({"ExpiredToken", "ExpiredTokenException", "TokenRefreshRequired"})
+_UNTOLD = "400"  # the answer to a HEAD has no body that would say why
 _ATTEMPTS = 3  # of one request
 _FRESH = 1.0  # seconds in which what one thread has looked up serves the others
 
@@ -78,8 +79,10 @@ def renew_when_expired(client: Any, credentials: Renewable | None) -> None:
 
     def again(response: Any, attempts: int, **_: Any) -> float | None:
         answer = response[1].get("Error", {}).get("Code") if response else None
-        if answer in EXPIRED and attempts < _ATTEMPTS and credentials and credentials.renew():
-            return 0.1 * attempts
-        return None
+        if answer not in EXPIRED and answer != _UNTOLD:
+            return None
+        if attempts >= _ATTEMPTS or credentials is None or not credentials.renew():
+            return None
+        return 0.1 * attempts
 
     client.meta.events.register_first("needs-retry.s3", again)

@@ -59,7 +59,7 @@ class S3Store(S3Objects):
         self._slots = threading.BoundedSemaphore(_IN_MEMORY)
 
     def prepare(self) -> None:
-        with self._mapped():
+        with self.mapped():
             self.client.head_bucket(Bucket=self.bucket)
             self.can = probe(self.client, self.bucket, self.prefix)
 
@@ -81,7 +81,7 @@ class S3Store(S3Objects):
             return
         for attempt in range(ATTEMPTS):
             try:
-                with self._mapped(path):
+                with self.mapped(path):
                     self._send(path, source, sha256, headers, condition, sent)
             except ReleaseError as error:
                 answer = error.__cause__
@@ -104,7 +104,7 @@ class S3Store(S3Objects):
             if (stored[1] if stored else None) != expected:
                 raise ReleaseError("E615", uri=self.uri, path=path)
         try:
-            with self._mapped(path):
+            with self.mapped(path):
                 self._put(path, data, hashlib.sha256(data).digest(), headers, condition)
         except ReleaseError as error:
             answer = error.__cause__
@@ -115,13 +115,13 @@ class S3Store(S3Objects):
                 raise ReleaseError("E615", uri=self.uri, path=path) from error
 
     def delete(self, path: str) -> None:
-        with self._mapped(path):
-            self.client.delete_object(**self._target(path))
+        with self.mapped(path):
+            self.client.delete_object(**self.target(path))
 
     def copy(self, source: str, target: str) -> None:
         """Copy an object within the store, its metadata too; what stood there is replaced."""
-        with self._mapped(target):
-            copy(self.client, self._target(source), self._target(target), self.part_bytes)
+        with self.mapped(target):
+            copy(self.client, self.target(source), self.target(target), self.part_bytes)
 
     def abort_pending(self, prefix: str) -> int:
         """Abort the multipart uploads that were begun below ``prefix`` and not finished."""
@@ -146,7 +146,7 @@ class S3Store(S3Objects):
             parts = multipart.measure(source, self.part_bytes)
             _same(parts.sha256, sha256, source)
             upload = multipart.Upload(
-                self.client, self._target(path), source, parts, self._slots, sent
+                self.client, self.target(path), source, parts, self._slots, sent
             )
             recorded = {"sha256": sha256, "sha256-parts": parts.composite}
             upload.run({"Metadata": recorded, **_served(headers)}, condition, _IN_MEMORY // 2)
@@ -163,7 +163,7 @@ class S3Store(S3Objects):
         self, path: str, data: bytes, digest: bytes, headers: Headers, condition: dict[str, str]
     ) -> None:
         self.client.put_object(
-            **self._target(path),
+            **self.target(path),
             Body=data,
             ChecksumSHA256=base64.b64encode(digest).decode(),
             Metadata={"sha256": digest.hex()},

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from io import BufferedReader
 from typing import Any
 
-from botocore.exceptions import HTTPClientError, IncompleteReadError
+from botocore.exceptions import FlexibleChecksumError, HTTPClientError, IncompleteReadError
 
 from epc_release.errors import ReleaseError
 from epc_release.release.publish.probe import Capabilities
@@ -45,7 +45,7 @@ class S3Objects:
 
     def list(self, prefix: str = "") -> list[ObjectInfo]:
         found = []
-        with self._mapped():
+        with self.mapped():
             pages = self.client.get_paginator("list_objects_v2").paginate(
                 Bucket=self.bucket, Prefix=f"{self.prefix}{prefix}"
             )
@@ -90,9 +90,9 @@ class S3Objects:
 
     def _head(self, path: str) -> dict[str, Any] | None:
         try:
-            with self._mapped(path):
+            with self.mapped(path):
                 facts: dict[str, Any] = self.client.head_object(
-                    **self._target(path), ChecksumMode="ENABLED"
+                    **self.target(path), ChecksumMode="ENABLED"
                 )
                 return facts
         except ReleaseError as error:
@@ -101,23 +101,26 @@ class S3Objects:
             raise
 
     def _get(self, path: str, **wanted: str) -> tuple[bytes, str]:
-        """An object's (or a range's) bytes and its ETag, asked for again if they end early."""
+        """An object's (or a range's) bytes and its ETag; asked for again if they end early or are
+        not those of the checksum that the store tells."""
         for attempt in range(ATTEMPTS):
-            with self._mapped(path):
-                answer = self.client.get_object(**self._target(path), **wanted)
+            with self.mapped(path):
+                answer = self.client.get_object(**self.target(path), **wanted)
                 try:
                     data = answer["Body"].read(_POINTER_BYTES)
                     if len(data) == answer["ContentLength"]:
                         return data, answer["ETag"]
-                except (HTTPClientError, IncompleteReadError):
+                except (FlexibleChecksumError, HTTPClientError, IncompleteReadError):
                     pass
             time.sleep(0.1 * 2**attempt)
         raise ReleaseError("E508", uri=self.uri, path=path)
 
-    def _target(self, path: str) -> dict[str, str]:
+    def target(self, path: str) -> dict[str, str]:
+        """Bucket and key of a path, as botocore's requests take them."""
         return {"Bucket": self.bucket, "Key": f"{self.prefix}{checked(path)}"}
 
     @contextmanager
-    def _mapped(self, path: str = "") -> Iterator[None]:
+    def mapped(self, path: str = "") -> Iterator[None]:
+        """Botocore's exceptions about ``path`` become E500-E507."""
         with mapped(self.uri, self.bucket, path):
             yield
