@@ -1,12 +1,11 @@
-"""Faults below the real retry code, at every request of a publish: a right release or a retry.
+"""Faults below the real retry code, at stores of every kind; all of them are in the fault matrix.
 
-Faults are put in by botocore's ``before-send`` event: the request is signed and would be sent.
+They are put in by botocore's ``before-send`` event: the request is signed and would be sent.
 """
 
 from __future__ import annotations
 
 import io
-import json
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,80 +21,10 @@ from epc_release.release.publish.probe import Capabilities
 from epc_release.release.publish.protocol import publish
 from epc_release.release.publish.s3 import S3Store
 from tests.integration.faults import Faults, answer, right
+from tests.integration.seen import current
 
 if TYPE_CHECKING:
     from tests.integration.conftest import MakeRelease, Place
-
-
-class Killed(BaseException):
-    """The process is gone."""
-
-
-def current(place: Place) -> str | None:
-    found = place.store().read("latest.json")
-    return json.loads(found[0])["id"] if found else None
-
-
-def test_a_fault_at_every_request(
-    s3_place: Place, make_release: MakeRelease, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Each request in turn is refused: the old or the new release is current, and a retry works."""
-    place = s3_place
-    counting = Faults(place, lambda number, request: None)
-    counting.publish(place, make_release("2026-01-01"), monkeypatch)
-    last, told = "2026-01-01", set()
-    for at in range(counting.sent):
-        release = make_release(f"2026-02-01.{at}", content=b"%d" % at)
-
-        def refuse(number: int, request: Any, at: int = at) -> Any:
-            if number != at:
-                return None
-            if b"uploads" in request.url.encode():
-                told.add(at)  # unfinished uploads are only looked for
-            return answer(request, 403, "AccessDenied")
-
-        end = 0
-        try:
-            Faults(place, refuse).publish(place, release, monkeypatch)
-        except ReleaseError as error:
-            end = error.exit
-        # Only giving the lease back may fail unnoticed: it runs out by itself.
-        assert end == (0 if at >= counting.sent - 2 or at in told else 5)
-        if end == 0:
-            place.store().delete(lease.LEASE)
-        assert current(place) in (last, release.name)
-        assert place.store().head(lease.LEASE) is None
-        publish(release, place.uri, verify=right)
-        assert current(place) == release.name
-        last = release.name
-    print(f"faults tried: {counting.sent}")
-    assert counting.sent > 20
-
-
-def test_killed_at_any_put(
-    s3_place: Place, make_release: MakeRelease, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    place = s3_place
-    publish(make_release("2026-01-01"), place.uri, verify=right)
-    release = make_release("2026-02-01")
-    for at in range(0, 60, 2):
-
-        def die(number: int, request: Any, at: int = at) -> Any:
-            if number >= at:
-                raise Killed
-            return None
-
-        faults = Faults(place, die)
-        try:
-            faults.publish(place, release, monkeypatch)
-        except Killed:
-            assert current(place) in ("2026-01-01", "2026-02-01")
-        else:
-            break
-        place.store().delete(lease.LEASE)
-    else:
-        pytest.fail("never went through")
-    assert current(place) == "2026-02-01"
 
 
 def test_a_lost_answer_to_every_put(
@@ -115,20 +44,6 @@ def test_a_lost_answer_to_every_put(
     assert report.outcome == "published"
     assert len(lost) > 8
     assert current(s3_place) == "2026-03-31"
-
-
-def test_throttling_and_resets_are_retried(
-    s3_place: Place, make_release: MakeRelease, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def trouble(number: int, request: Any) -> Any:
-        if number in (3, 11):
-            return answer(request, 503, "SlowDown")
-        if number in (7, 17):
-            raise ConnectionClosedError(endpoint_url=request.url)
-        return None
-
-    report = Faults(s3_place, trouble).publish(s3_place, make_release(), monkeypatch)
-    assert report.outcome == "published"
 
 
 def test_a_store_that_keeps_other_bytes(

@@ -10,11 +10,13 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import boto3
 import botocore.session
 from botocore.credentials import Credentials, ReadOnlyCredentials, create_credential_resolver
+from botocore.exceptions import BotoCoreError
 
 EXPIRED = frozenset({"ExpiredToken", "ExpiredTokenException", "TokenRefreshRequired"})
 _UNTOLD = "400"  # the answer to a HEAD has no body that would say why
@@ -45,15 +47,18 @@ class Renewable(Credentials):
     def get_frozen_credentials(self) -> ReadOnlyCredentials:
         return self._found.get_frozen_credentials()
 
-    def renew(self) -> bool:
-        """Look them up anew, once for all threads that ask at the same time; False if none."""
+    def renew(self) -> None:
+        """Look them up anew, once for all threads that ask at the same time.
+
+        Where there are none at this moment, as in a file that is being written, they stay.
+        """
         with self._lock:
-            if time.monotonic() - self._renewed > _FRESH:
+            if time.monotonic() - self._renewed < _FRESH:
+                return
+            with suppress(BotoCoreError):
                 found = self._look()
-                if found is None:
-                    return False
-                self._found, self._renewed = found, time.monotonic()
-            return True
+                if found is not None:
+                    self._found, self._renewed = found, time.monotonic()
 
 
 class _Provider:
@@ -81,8 +86,9 @@ def renew_when_expired(client: Any, credentials: Renewable | None) -> None:
         answer = response[1].get("Error", {}).get("Code") if response else None
         if answer not in EXPIRED and answer != _UNTOLD:
             return None
-        if attempts >= _ATTEMPTS or credentials is None or not credentials.renew():
+        if attempts >= _ATTEMPTS or credentials is None:
             return None
+        credentials.renew()
         return 0.1 * attempts
 
     client.meta.events.register_first("needs-retry.s3", again)

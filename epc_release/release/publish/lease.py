@@ -8,6 +8,7 @@ told by the store's own clock (Date against Last-Modified), so clocks need not a
 
 from __future__ import annotations
 
+import hashlib
 import json
 import secrets
 import threading
@@ -22,6 +23,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from epc_release.errors import ReleaseError
 from epc_release.release.publish import liveness
+from epc_release.release.publish.bodies import UnreadableError, fetch
 from epc_release.release.publish.probe import Capabilities
 from epc_release.release.publish.s3_errors import mapped, status
 
@@ -79,7 +81,7 @@ class Lease:
         finally:
             done.set()
             beat.join()
-            with suppress(ClientError, BotoCoreError):
+            with suppress(ClientError, BotoCoreError, ReleaseError):
                 self._give_back()
 
     def check(self) -> None:
@@ -130,12 +132,14 @@ class Lease:
 
     def _look(self) -> _Seen | None:
         try:
-            answer = self._client.get_object(**self._target)
+            data, answer = fetch(self._client, self._target)
+        except UnreadableError as why:
+            raise ReleaseError("E508", uri=self.uri, path=LEASE) from why
         except ClientError as error:
             if status(error) == 404 and error.response["Error"].get("Code") != "NoSuchBucket":
                 return None
             raise
-        lease = _read(answer["Body"].read(4096))
+        lease = _read(data)
         sent = answer["ResponseMetadata"]["HTTPHeaders"].get("date")
         now = parsedate_to_datetime(sent).timestamp() if sent else time.time()
         ttl = lease.get("ttl", self._ttl)
@@ -151,11 +155,13 @@ class Lease:
             "renewal": secrets.token_hex(4),
             **asdict(self._process),
         }
+        data = json.dumps(lease).encode()
         condition = {"IfMatch": version} if version else {"IfNoneMatch": "*"}
         try:
             answer = self._client.put_object(
                 **self._target,
-                Body=json.dumps(lease).encode(),
+                Body=data,
+                Metadata={"sha256": hashlib.sha256(data).hexdigest()},
                 ContentType="application/json",
                 CacheControl="no-store",
                 **(condition if self._swap else {}),

@@ -7,10 +7,9 @@ is only in the way. Whoever promotes holds the lease.
 
 from __future__ import annotations
 
+import hashlib
 from contextlib import suppress
 from typing import TYPE_CHECKING
-
-from botocore.exceptions import ClientError
 
 from epc_release.errors import ReleaseError
 from epc_release.manifests.layout import CHECKSUMS, DESCRIPTOR
@@ -58,11 +57,12 @@ def _is_last(path: str) -> bool:
 
 
 def _expected(store: S3Store, source: str) -> dict[str, str]:
-    """sha256 by path: what SHA256SUMS names, itself, and what else was staged (a signature)."""
+    """sha256 by path: what SHA256SUMS names, itself, and what else is staged (a signature)."""
     sums = store.read(f"{source}{CHECKSUMS}")
     if sums is None:
         raise ReleaseError("E507", uri=store.uri, path=f"{source}{CHECKSUMS}")
     expected = parse_sums(sums[0], store.uri)
+    expected[CHECKSUMS] = hashlib.sha256(sums[0]).hexdigest()
     for info in store.list(source):
         path = info.path.removeprefix(source)
         if path not in expected:
@@ -92,6 +92,6 @@ def _clear(store: S3Store, release: str) -> None:
     for name, paths in left.items():
         if name == release or store.head(f"{name}/{CHECKSUMS}") is not None:
             each(store.delete, paths, _WORKERS)
-    with suppress(ClientError):  # some stores cannot list them
+    with suppress(ReleaseError):  # some stores cannot list them; nobody reads them
         for prefix in (f"{STAGING}{release}/", f"{release}/"):
             store.abort_pending(prefix)

@@ -16,12 +16,13 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from epc_release.errors import ReleaseError
 from epc_release.release.publish import credentials, multipart, promotion
+from epc_release.release.publish.bodies import ATTEMPTS
 from epc_release.release.publish.copying import copy
 from epc_release.release.publish.lease import Lease
 from epc_release.release.publish.probe import probe
 from epc_release.release.publish.resume import abort_pending
 from epc_release.release.publish.s3_errors import status
-from epc_release.release.publish.s3_objects import ATTEMPTS, S3Objects
+from epc_release.release.publish.s3_objects import S3Objects
 from epc_release.release.publish.stores import Headers, Sent
 
 _REQUESTS = 6  # of one kind before giving up, with growing pauses
@@ -125,7 +126,8 @@ class S3Store(S3Objects):
 
     def abort_pending(self, prefix: str) -> int:
         """Abort the multipart uploads that were begun below ``prefix`` and not finished."""
-        return abort_pending(self.client, self.bucket, f"{self.prefix}{prefix}")
+        with self.mapped():
+            return abort_pending(self.client, self.bucket, f"{self.prefix}{prefix}")
 
     def staging(self, release: str) -> str:
         return promotion.staging(self, release)

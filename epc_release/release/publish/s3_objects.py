@@ -4,22 +4,17 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BufferedReader
 from typing import Any
 
-from botocore.exceptions import FlexibleChecksumError, HTTPClientError, IncompleteReadError
-
 from epc_release.errors import ReleaseError
+from epc_release.release.publish.bodies import UnreadableError, fetch
 from epc_release.release.publish.probe import Capabilities
 from epc_release.release.publish.ranges import ranged
 from epc_release.release.publish.s3_errors import mapped
 from epc_release.release.publish.stores import ObjectInfo, checked
-
-ATTEMPTS = 5  # of a read that ends early; whole requests are retried by botocore
-_POINTER_BYTES = 64 << 20
 
 
 class S3Objects:
@@ -101,19 +96,13 @@ class S3Objects:
             raise
 
     def _get(self, path: str, **wanted: str) -> tuple[bytes, str]:
-        """An object's (or a range's) bytes and its ETag; asked for again if they end early or are
-        not those of the checksum that the store tells."""
-        for attempt in range(ATTEMPTS):
-            with self.mapped(path):
-                answer = self.client.get_object(**self.target(path), **wanted)
-                try:
-                    data = answer["Body"].read(_POINTER_BYTES)
-                    if len(data) == answer["ContentLength"]:
-                        return data, answer["ETag"]
-                except (FlexibleChecksumError, HTTPClientError, IncompleteReadError):
-                    pass
-            time.sleep(0.1 * 2**attempt)
-        raise ReleaseError("E508", uri=self.uri, path=path)
+        """An object's (or a range's) bytes and its ETag."""
+        with self.mapped(path):
+            try:
+                data, answer = fetch(self.client, self.target(path), **wanted)
+            except UnreadableError as why:
+                raise ReleaseError("E508", uri=self.uri, path=path) from why
+        return data, answer["ETag"]
 
     def target(self, path: str) -> dict[str, str]:
         """Bucket and key of a path, as botocore's requests take them."""
