@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import tracemalloc
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from epc_release.errors import ReleaseError
-from epc_release.release.publish import copying, headers
+from epc_release.release.publish import copying, headers, s3
+from epc_release.release.publish.parallel import each
 from epc_release.release.publish.s3 import S3Store
 from tests.integration.faults import Faults, answer
 
@@ -103,7 +105,11 @@ def test_an_upload_of_a_file_that_begins_alike(sender: Sender) -> None:
     assert not pending(store)
 
 
-def test_a_source_that_changes_on_the_way_leaves_nothing(sender: Sender) -> None:
+def test_a_source_that_changes_on_the_way_leaves_nothing(
+    sender: Sender, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(s3, "_IN_MEMORY", 2)  # one part after the other
+
     def change(number: int, request: Any) -> Any:
         if number == 0:
             sender.source.write_bytes(b"0" * len(CONTENT))
@@ -127,3 +133,26 @@ def test_a_large_object_is_copied_in_its_parts(
     for name in ("Metadata", "ContentType", "CacheControl", "ContentLength"):
         assert one[name] == two[name]
     assert not pending(store)
+
+
+def test_memory_is_bounded_whatever_is_sent(s3_place: Place, tmp_path: Path) -> None:
+    """Sixteen files of 11 MiB at once: at most eight parts of 5 MiB are held."""
+    store = s3_place.store()
+    assert isinstance(store, S3Store)
+    store.part_bytes = 5 * MIB
+    store.prepare()
+    source, sha256 = tmp_path / "large.zip", hashlib.sha256(CONTENT).hexdigest()
+    source.write_bytes(CONTENT)
+    served = headers.of_release("large.zip")
+
+    def send(number: int) -> None:
+        store.put(f"{number}.zip", source, sha256=sha256, headers=served)
+
+    tracemalloc.start()
+    try:
+        each(send, range(16), 8)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 9 * 5 * MIB + 8 * MIB
+    assert len(store.list()) == 16

@@ -24,6 +24,7 @@ from epc_release.release.publish.stores import Sent
 
 PART_BYTES = 16 << 20
 _MOST_PARTS = 10_000
+_PIECE = 1 << 20  # bytes read at a time
 
 
 @dataclass(frozen=True)
@@ -47,14 +48,20 @@ def part_size(size: int, part_bytes: int = PART_BYTES) -> int:
 
 
 def measure(source: Path, part_bytes: int = PART_BYTES) -> Parts:
-    """Hash a file and its parts in one reading, with one part in memory."""
+    """Hash a file and its parts in one reading, with little of it in memory."""
     total = source.stat().st_size
     size = part_size(total, part_bytes)
-    whole, digests = hashlib.sha256(), []
+    whole, part, digests, left = hashlib.sha256(), hashlib.sha256(), [], size
     with source.open("rb") as reading:
-        while part := reading.read(size):
-            whole.update(part)
-            digests.append(hashlib.sha256(part).digest())
+        while piece := reading.read(min(_PIECE, left)):
+            whole.update(piece)
+            part.update(piece)
+            left -= len(piece)
+            if not left:
+                digests.append(part.digest())
+                part, left = hashlib.sha256(), size
+    if left < size:
+        digests.append(part.digest())
     return Parts(total, size, tuple(digests), whole.hexdigest())
 
 
