@@ -52,10 +52,12 @@ class Faults:
 
 
 def answer(request: Any, status: int, code: str) -> AWSResponse:
+    """An error of the store; without a code it has no body, as that to a HEAD."""
+
     class Raw(io.BytesIO):
         def stream(self, *_: object, **__: object) -> Any:
             yield self.read()
 
-    body = f"<Error><Code>{code}</Code><Message>no</Message></Error>".encode()
+    body = f"<Error><Code>{code}</Code><Message>no</Message></Error>".encode() if code else b""
     told = HTTPHeaders.from_dict({"content-length": str(len(body))})
     return AWSResponse(request.url, status, told, Raw(body))

@@ -15,7 +15,7 @@ from epc_release.release.publish import s3
 from epc_release.release.publish.protocol import publish
 from epc_release.release.publish.s3 import S3Store
 from tests.integration.conftest import BUCKET
-from tests.integration.faults import answer, right
+from tests.integration.faults import Faults, answer, right
 
 if TYPE_CHECKING:
     from tests.integration.conftest import MakeRelease, Place, Server
@@ -88,6 +88,14 @@ def test_a_key_that_has_ended_for_good(
     report = publish(make_release(), uri, verify=right)
     assert report.outcome == "published"
     assert report.plan.same
+
+
+def test_a_head_cannot_say_why(s3_place: Place) -> None:
+    """Its answer has no body: a 400 is told as what it nearly always is."""
+    refused = Faults(s3_place, lambda number, request: answer(request, 400, ""), "HeadObject")
+    with pytest.raises(ReleaseError) as caught:
+        s3_place.store(refused.client).head("latest.json")
+    assert caught.value.problem.code == "E503"
 
 
 def test_a_clock_that_is_wrong(

@@ -118,3 +118,18 @@ def test_what_a_public_release_left_staged_is_removed(store: S3Store, put: Put) 
     store.promote("r1")
     staged = [info.path for info in store.list() if info.path.startswith(".")]
     assert staged == [".staging-r2/a.csv"]
+
+
+def test_trials_that_were_killed_are_removed_in_time(
+    store: S3Store, put: Put, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not those of a publisher that tries the store at this moment."""
+    trials = [".analyse-0/many/1", ".probe-0"]
+    for path in (*trials, ".approvals/r1/x.minisig"):
+        put(path, b"probe")
+    store.promote("r1")
+    kept = [info.path for info in store.list(".")]
+    assert kept == [".analyse-0/many/1", ".approvals/r1/x.minisig", ".probe-0"]
+    monkeypatch.setattr("epc_release.release.publish.promotion._ABANDONED", -60)
+    store.promote("r1")
+    assert [info.path for info in store.list(".")] == [".approvals/r1/x.minisig"]

@@ -8,6 +8,7 @@ is only in the way. Whoever promotes holds the lease.
 from __future__ import annotations
 
 import hashlib
+import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from epc_release.release.publish.s3 import S3Store
 
 STAGING = ".staging-"
+TRIALS = (".probe-", ".analyse-")
+_ABANDONED = 86_400.0  # seconds, by two clocks
 _WORKERS = 8
 
 
@@ -85,12 +88,17 @@ def _publish(
 
 
 def _clear(store: S3Store, release: str) -> None:
-    """Remove what is staged of releases that are public, and unfinished uploads of this one."""
+    """Remove what publishers that died have left: what is staged of releases that are public,
+    trials that nobody makes any more, and unfinished uploads of this release.
+    """
     left: dict[str, list[str]] = {}
-    for info in store.list(STAGING):
-        left.setdefault(info.path.partition("/")[0].removeprefix(STAGING), []).append(info.path)
-    for name, paths in left.items():
-        if name == release or store.head(f"{name}/{CHECKSUMS}") is not None:
+    for info in store.list("."):
+        left.setdefault(info.path.partition("/")[0], []).append(info.path)
+        if info.path.startswith(TRIALS) and time.time() - (info.modified or 0) > _ABANDONED:
+            store.delete(info.path)
+    for top, paths in left.items():
+        name = top.removeprefix(STAGING)
+        if name != top and (name == release or store.head(f"{name}/{CHECKSUMS}") is not None):
             each(store.delete, paths, _WORKERS)
     with suppress(ReleaseError):  # some stores cannot list them; nobody reads them
         for prefix in (f"{STAGING}{release}/", f"{release}/"):

@@ -62,6 +62,7 @@ def _answered(error: ClientError, uri: str, bucket: str, path: str) -> ReleaseEr
     if answer == "NoSuchBucket" or (status(error) == 404 and not path):
         return ReleaseError("E504", uri=uri, bucket=bucket)
     if status(error) in (401, 403) or answer in (
+        "400",  # a HEAD cannot say why; with our requests it is the key
         "ExpiredToken",
         "InvalidToken",
         "TokenRefreshRequired",

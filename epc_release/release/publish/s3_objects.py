@@ -48,7 +48,8 @@ class S3Objects:
                 for entry in page.get("Contents", ()):
                     if not entry["Key"].endswith("/"):  # a console's mark of an empty folder
                         path = entry["Key"].removeprefix(self.prefix)
-                        found.append(ObjectInfo(path, entry["Size"]))
+                        modified = entry["LastModified"].timestamp()
+                        found.append(ObjectInfo(path, entry["Size"], modified=modified))
         return sorted(found, key=lambda info: info.path)
 
     def open(self, path: str) -> BufferedReader:

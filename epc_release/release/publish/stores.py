@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from io import BufferedReader
 from pathlib import Path
 from typing import Protocol
@@ -23,12 +23,14 @@ Sent = Callable[[int], None]  # told of bytes as they are stored; may be called 
 class ObjectInfo:
     """One stored object: size in bytes; ``sha256`` as recorded when it was put, None if unknown.
 
-    A record is a claim; ``Store.digest`` is what proves it.
+    A record is a claim; ``Store.digest`` is what proves it. ``modified`` is when it was put, in
+    seconds since 1970 by the clock of a store that lists it.
     """
 
     path: str
     bytes: int
     sha256: str | None = None
+    modified: float | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)

@@ -50,7 +50,7 @@ class Bench:
 
 @contextmanager
 def bench(store: Store) -> Iterator[Bench]:
-    """A bench in ``store``; what trials left there is removed, that of ended trials too."""
+    """A bench in ``store``, emptied at the end; of one that was killed, a later publish is rid."""
     with tempfile.TemporaryDirectory() as folder:
         made = Bench(store, f".analyse-{secrets.token_hex(8)}/", Path(folder))
         try:
