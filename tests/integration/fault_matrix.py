@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 FIRST = "2026-01-01"
 _FORKS = multiprocessing.get_context("forkserver")
 _FORKS.set_forkserver_preload(["tests.integration.publisher"])
-_PATIENCE = 60  # seconds
+_PATIENCE = 120  # seconds
 
 Outcome = tuple[str, int, str]  # published | an error's code | killed; exit code; text
 

@@ -33,9 +33,9 @@ def client(endpoint: str, key: tuple[str, str]) -> Any:
         endpoint_url=endpoint,
         region_name="us-east-1",
         config=Config(
-            retries={"mode": "standard", "total_max_attempts": 3},
+            retries={"mode": "standard", "total_max_attempts": 4},
             connect_timeout=2,
-            read_timeout=1,
+            read_timeout=2,
             max_pool_connections=40,
             s3={"addressing_style": "path"},
         ),

@@ -40,13 +40,13 @@ def promote(store: S3Store, release: str) -> None:
     source, public = staging(store, release), f"{release}/"
     if source != public:
         expected = _expected(store, source)
-        standing = {info.path for info in store.list(public)}
-        foreign = standing - {f"{public}{path}" for path in expected}
+        allowed = {f"{public}{path}" for path in expected}
+        foreign = {info.path for info in store.list(public)} - allowed
         if foreign:
             raise ReleaseError("E610", uri=store.uri, release=release, paths=min(foreign))
 
         def publish(path: str) -> None:
-            _publish(store, source, public, path, expected[path], f"{public}{path}" in standing)
+            _publish(store, f"{source}{path}", f"{public}{path}", expected[path])
 
         last = sorted(filter(_is_last, expected), key=lambda path: (path != DESCRIPTOR, -len(path)))
         each(publish, [path for path in expected if path not in last], _WORKERS)
@@ -73,16 +73,15 @@ def _expected(store: S3Store, source: str) -> dict[str, str]:
     return expected
 
 
-def _publish(
-    store: S3Store, source: str, public: str, path: str, sha256: str, standing: bool
-) -> None:
-    there = f"{public}{path}"
+def _publish(store: S3Store, staged: str, there: str, sha256: str) -> None:
+    """Copy one object unless one stands there (a list may be stale), and prove what is there."""
+    standing = store.head(there) is not None
     if not standing:
-        store.copy(f"{source}{path}", there)
+        store.copy(staged, there)
     if store.digest(there) == sha256:
         return
     if standing:
-        raise ReleaseError("E610", uri=store.uri, release=public.rstrip("/"), paths=there)
+        raise ReleaseError("E610", uri=store.uri, release=there.partition("/")[0], paths=there)
     store.delete(there)
     raise ReleaseError("E505", uri=store.uri, path=there)
 
