@@ -12,6 +12,7 @@ from epc_release.release.cli import (
     build,
     check,
     dialect,
+    doctor,
     explain,
     failure,
     init,
@@ -23,6 +24,7 @@ from epc_release.release.cli import (
     purge,
     risk,
     synth,
+    unlock,
     verify,
 )
 
@@ -32,6 +34,7 @@ SECTIONS: dict[str, tuple[click.Command, ...]] = {
         keygen.keygen,
         synth.synth,
         build.plan,
+        doctor.doctor,
         dialect.dialect,
         check.check,
         policy.policy,
@@ -46,6 +49,7 @@ SECTIONS: dict[str, tuple[click.Command, ...]] = {
         manage.notice,
         manage.prune,
         purge.purge,
+        unlock.unlock,
     ),
     "Readers": (explain.explain,),
 }

@@ -40,7 +40,11 @@ if TYPE_CHECKING:
 @APPROVERS
 @NOT_BEFORE
 @EXPIRY
-@click.option("--dry-run", is_flag=True, help="Only say what would be done.")
+@click.option(
+    "--dry-run",
+    is_flag=True,
+    help="Only say what would be sent, is there already, or stands in the way.",
+)
 @click.option("--allow-partial", is_flag=True, help="A partial release may be published.")
 @click.option("--allow-synthetic", is_flag=True, help="A synthetic release may be published.")
 @click.option("--log-format", type=click.Choice(["text", "json"]), help="Of progress and logs.")
@@ -69,6 +73,7 @@ def publish(
         as_json(report)
     else:
         result(report.summary())
+    report.check()
 
 
 def send(release: Path, settings: Settings, *, dry_run: bool = False) -> PublishReport:

@@ -54,14 +54,16 @@ class PublishReport:
     signatures), ``staged`` (``lacks`` says what is missing), ``unchanged``, or ``planned`` (dry
     run).
 
-    ``current`` is the id that ``latest.json`` names afterwards (None: none, or a dry run at a place
-    without releases).
+    ``refused`` are the paths for which this release would be refused (E610): other content is
+    public there. ``current`` is the id that ``latest.json`` names afterwards (None: none, or a dry
+    run at a place without releases).
     """
 
     release: str
     uri: str
     outcome: str
     plan: Plan
+    refused: tuple[str, ...]
     current: str | None
     lacks: tuple[str, ...] = ()
 
@@ -71,14 +73,21 @@ class PublishReport:
             f"{self.release} {self.outcome} at {self.uri}: {len(self.plan.new)} new files"
             f" ({self.plan.bytes} bytes), {len(self.plan.same)} there already"
         )
-        if self.plan.conflicting:
-            told += f", {len(self.plan.conflicting)} conflicting: {few(self.plan.conflicting)}"
+        if self.refused:
+            told += f", {len(self.refused)} conflicting: {few(self.refused)}"
+        elif self.plan.conflicting:
+            told += f", {len(self.plan.conflicting)} left by an earlier attempt and replaced"
         told += f"; current release: {self.current or 'none'}"
         if self.lacks:
             told += "\nIt is staged and not public yet:\n"
             told += "".join(f"  - {lack}\n" for lack in self.lacks)
             told += f"Then: epc-release promote {self.release} --to {self.uri}"
         return told
+
+    def check(self) -> None:
+        """E610 if this release would be refused."""
+        if self.refused:
+            raise ReleaseError("E610", uri=self.uri, release=self.release, paths=few(self.refused))
 
 
 def publish(
@@ -162,8 +171,8 @@ def told(store: Store, index: pointers.Index, release: str, seal: Seal) -> dict[
 
 def _send(store: Store, candidate: Candidate, survey: Survey, progress: Progress) -> None:
     plan, staging = survey.plan, survey.staging
-    if plan.conflicting and staging == f"{candidate.release}/":
-        raise conflict(store, candidate, plan.conflicting)
+    if survey.refused:
+        raise conflict(store, candidate, survey.refused)
     for path in plan.conflicting:  # what an earlier attempt left where no reader sees it
         store.delete(f"{staging}{path}")
     if plan.conflicting:
@@ -216,6 +225,7 @@ def _report(
         uri=store.uri,
         outcome=outcome,
         plan=survey.plan,
+        refused=survey.refused,
         current=current["id"] if current else None,
         lacks=tuple(map(str, lacks)),
     )

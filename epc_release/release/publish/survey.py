@@ -21,12 +21,14 @@ WORKERS = 8
 class Survey:
     """What a place holds of a candidate, and what its pointers say of it.
 
+    ``plan`` is about ``staging``; ``refused`` are public paths that stand in the way for good.
     ``sealed``: they need neither renewal nor a signature.
     """
 
     index: pointers.Index
     staging: str
     plan: Plan
+    refused: tuple[str, ...]
     listed: bool
     latest: bytes | None
     sealed: bool
@@ -65,8 +67,14 @@ def look_up(store: Store, candidate: Candidate, seal: Seal) -> Survey:
             raise conflict(store, candidate, (CHECKSUMS,))
     staging = store.staging(candidate.release)
     plan = plan_publish(candidate.files, existing(store, candidate, staging))
+    public = f"{candidate.release}/"
+    refused = plan.conflicting
+    if staging != public:
+        refused = plan_publish(candidate.files, existing(store, candidate, public)).conflicting
     latest = (store.read(pointers.LATEST) or (None,))[0]
-    return Survey(index, staging, plan, entry is not None, latest, sealed(store, index, seal))
+    return Survey(
+        index, staging, plan, refused, entry is not None, latest, sealed(store, index, seal)
+    )
 
 
 def line_index(store: Store, candidate: Candidate) -> pointers.Index:
