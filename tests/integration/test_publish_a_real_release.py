@@ -133,6 +133,7 @@ def test_what_a_store_has_lost_is_noticed(
 ) -> None:
     release = built("deidentified")
     assert main(["publish", str(release), "--to", place.uri, "--allow-synthetic"]) == 0
+    go_on(place, capsys)
     lost = next(p for p in sorted(local(release)) if p.endswith(".parquet"))
     open_store(place.uri).delete(lost)
     capsys.readouterr()
@@ -150,10 +151,16 @@ def test_synthetic_is_not_published_to_a_store_unasked(
     assert stored(s3_place.uri) == {}
 
 
-def test_build_publishes_too(place: Place, extract: Callable[..., Path], tmp_path: Path) -> None:
+def test_build_publishes_too(
+    place: Place,
+    extract: Callable[..., Path],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     source = extract()
     settings = flags(tmp_path, source, source / "suppressions.csv", "deidentified")
     assert main(["build", *settings, "--to", place.uri, "--allow-synthetic"]) == 0
+    go_on(place, capsys)
     there = {p: d for p, d in stored(place.uri).items() if p.startswith("first/")}
     assert there == local(tmp_path / "out" / "first")
     assert main(["verify", f"{place.uri}/first"]) == 0
