@@ -66,7 +66,7 @@ class Keyring:
         if name == KEY_VARIABLE:
             return cls(_decode(value, name), name)
         if name == FILE_VARIABLE:
-            return cls(_decode(_read_private(Path(value)), value), value)
+            return cls(_decode(read_private(Path(value)), value), value)
         found = fetch(value)
         return cls(found if isinstance(found, bytes) else _decode(found, value), value)
 
@@ -122,7 +122,8 @@ def _decode(text: str, place: str) -> bytes:
         raise ReleaseError("E161", place=place, problem="it is not base64") from None
 
 
-def _read_private(path: Path) -> str:
+def read_private(path: Path) -> str:
+    """The text of a key file that nobody but its owner may read. Raises E161 and E162."""
     try:
         mode = path.stat().st_mode
         if not stat.S_ISREG(mode):

@@ -16,6 +16,7 @@ from epc_release.errors import ReleaseError
 from epc_release.schemas.register import CodeList
 
 DESCRIPTOR, CHECKSUMS = "datapackage.json", "SHA256SUMS"
+SIGNATURE = "SHA256SUMS.minisig"  # of the checksums, so it is not among them
 LEDGER, QUALITY, DISCLOSURE = "ledger.json", "quality.json", "disclosure.json"
 ISSUES, DICTIONARY = "quality/issues.parquet", "dictionary.csv"
 LICENCE_MEMBER = "LICENCE.txt"

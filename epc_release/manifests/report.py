@@ -27,7 +27,10 @@ class Finding:
 
 @dataclass(frozen=True)
 class VerifyReport:
-    """All findings, and how much was looked at: files, bytes, rows of all tables."""
+    """All findings, and how much was looked at: files, bytes, rows of all tables.
+
+    ``origin`` says what is known of who published it.
+    """
 
     release: str
     deep: bool
@@ -35,6 +38,7 @@ class VerifyReport:
     bytes: int
     rows: int
     findings: tuple[Finding, ...]
+    origin: str = "This proves integrity, not origin: no public key was given."
 
     @property
     def ok(self) -> bool:
@@ -57,6 +61,7 @@ class VerifyReport:
             f"{self.release}: {extent}; {depth}",
             *(str(finding) for finding in self.findings),
             f"{len(self.findings)} findings" if self.findings else "All is as the release says.",
+            self.origin,
         ]
         return "\n".join(lines)
 
@@ -69,6 +74,7 @@ class VerifyReport:
             "files": self.files,
             "bytes": self.bytes,
             "rows": self.rows,
+            "origin": self.origin,
             "findings": [
                 {"code": f.code, "path": f.path, **f.details, "message": str(f)}
                 for f in self.findings

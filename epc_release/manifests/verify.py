@@ -1,7 +1,7 @@
 """Is a release whole, and what it says it is? Nothing but the release is needed to tell.
 
 Every finding is collected; nothing that a description says is trusted before it was compared. This
-proves integrity. It does not prove origin: that needs a signature.
+proves integrity. It does not prove origin: that needs a signature (``publish/origin.py``).
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from epc_release.manifests.layout import (
     DICTIONARY,
     ISSUES,
     LEDGER,
+    SIGNATURE,
     is_safe_path,
 )
 from epc_release.manifests.reader import FolderReader, Reader
@@ -130,7 +131,7 @@ def _described(
 def _compare_listing(listing: dict[str, int], sums: dict[str, str]) -> Iterator[Finding]:
     for path in sorted(sums.keys() - listing.keys()):
         yield Finding("E703", path, {"where": CHECKSUMS})
-    for path in sorted(listing.keys() - sums.keys() - {CHECKSUMS}):
+    for path in sorted(listing.keys() - sums.keys() - {CHECKSUMS, SIGNATURE}):
         yield Finding("E704", path, {"where": CHECKSUMS})
 
 

@@ -75,6 +75,12 @@ def approval(policy: Policy, state: Path) -> Approval | None:
     return fitting[-1] if fitting else None
 
 
+def approved(state: Path, register: str, policy: str, sha256: str) -> bool:
+    """Whether somebody approved exactly the policy that a release names. Raises E158."""
+    wanted = (register, policy, sha256)
+    return any((a.register, a.policy, a.sha256) == wanted for a in _read(state / FILE))
+
+
 def check_approval(policy: Policy, state: Path, required: bool) -> None:
     """Raises E155 where an approval is needed and nobody gave it to exactly this policy."""
     if not (required or policy.release.approval == "required") or approval(policy, state):

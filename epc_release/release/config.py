@@ -11,21 +11,27 @@ import os
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
 
 from epc_release.errors import ReleaseError
 from epc_release.release import parse, values
+from epc_release.release.retention import Retention
 
 DEFAULT_FILE = Path("release.toml")
 DEFAULT_MEMORY = 1536 * 1024**2
 DEFAULT_ARCHIVES = ("partition", "year", "all")
+EXPIRY_DAYS = 40
 PREFIX = "EPC_RELEASE_"
 # Read by the parts that need them, and by nothing else.
 SECRETS = frozenset(
-    f"EPC_RELEASE_{name}" for name in ("KEY", "KEY_FILE", "KEY_SECRET", "CELL_KEY", "CELL_KEY_FILE")
+    f"EPC_RELEASE_{name}"
+    for name in (
+        *("KEY", "KEY_FILE", "KEY_SECRET", "CELL_KEY", "CELL_KEY_FILE"),
+        *("SIGNING_KEY", "SIGNING_KEY_FILE", "SIGNING_KEY_SECRET"),
+    )
 )
 DEBUG = "EPC_RELEASE_DEBUG"
 _SECRET_NAME = re.compile(r"(^|_)(key|keys|secret|password|passphrase|token|credentials?)$|^aws_")
@@ -46,6 +52,10 @@ class Settings:
     needs a policy that somebody approved, whatever the policy itself says. ``profile``: the cost of
     each stage is shown at the end. ``resume``: an interrupted build of the same is continued, and
     this one can be.
+
+    ``promotion`` is ``approved`` where a release that is published becomes public only when one of
+    ``approvers`` (public keys) has signed it; none does before ``not_before``. ``expiry`` is how
+    many days pointers are valid, and ``retention`` how many days each private kind is kept.
     """
 
     register: str = "epc"
@@ -68,6 +78,11 @@ class Settings:
     limit: int | None = None
     executor: Literal["serial", "local"] = "local"
     to: str | None = None
+    promotion: Literal["automatic", "approved"] = "automatic"
+    approvers: tuple[str, ...] = ()
+    not_before: datetime | None = None
+    expiry: int = EXPIRY_DAYS
+    retention: Retention = field(default_factory=Retention)
     accept: tuple[str, ...] = ()
     override_interval: bool = False
     reason: str | None = None

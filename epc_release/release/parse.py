@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from epc_release.release import values
+from epc_release.release.retention import parse_retention
 
 Parser = Callable[[object, Path], object]
 
@@ -20,7 +21,9 @@ class CredentialsError(ValueError):
 
 def flag(name: str) -> str:
     """The command line's name of a setting, without dashes."""
-    return {"sources": "source", "dialects": "dialect"}.get(name, name).replace("_", "-")
+    return {"sources": "source", "dialects": "dialect", "approvers": "approver"}.get(
+        name, name
+    ).replace("_", "-")
 
 
 def _text(raw: object, _: Path) -> str:
@@ -114,6 +117,12 @@ def _previous(raw: object, base: Path) -> str:
     return str(raw) if raw in ("latest", "none") else _place(raw, base)
 
 
+def _approvers(raw: object, base: Path) -> tuple[str, ...]:
+    """Public keys: lines of base64, or ``.pub`` files, one a line in a variable."""
+    texts = (_text(item, base) for item in _items(raw, "\n"))
+    return tuple(str(base / text) if text.endswith(".pub") else text for text in texts)
+
+
 def _items(raw: object, separator: str) -> list[object]:
     if isinstance(raw, str):
         return [item.strip() for item in raw.split(separator) if item.strip()]
@@ -146,6 +155,11 @@ PARSERS: Mapping[str, Parser] = {
     "limit": _count(1),
     "executor": _one_of("serial", "local"),
     "to": _place,
+    "promotion": _one_of("automatic", "approved"),
+    "approvers": _approvers,
+    "not_before": lambda raw, _: values.moment(raw),
+    "expiry": _count(1, 3660),
+    "retention": lambda raw, _: parse_retention(raw),
     "allow_empty": _flag,
     "allow_partial": _flag,
     "allow_synthetic": _flag,

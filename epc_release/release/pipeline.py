@@ -18,6 +18,7 @@ from epc_release.costs import spent
 from epc_release.errors import ReleaseError
 from epc_release.manifests.describe import describe
 from epc_release.manifests.facts import ReleaseFacts, TableFacts
+from epc_release.manifests.layout import SIGNATURE
 from epc_release.manifests.verify import verify
 from epc_release.release import keep, quarantine
 from epc_release.release.aggregates import make_aggregates
@@ -45,6 +46,7 @@ from epc_release.release.progress import Progress
 from epc_release.release.protection import Taken, protect_all
 from epc_release.release.report import BuildReport, PlanReport
 from epc_release.release.resume import JOURNAL, Build, as_begun
+from epc_release.release.signing import sign_release, signing_key
 from epc_release.release.source import Chunk, check_control, chunks
 from epc_release.release.source.stream import Digests
 from epc_release.release.stages import (
@@ -85,14 +87,19 @@ def plan(settings: Settings) -> PlanReport:
 def build(settings: Settings, progress: Progress) -> BuildReport:
     """Make a release in ``settings.out``; nothing appears there before it is whole and verified."""
     prepared = _admitted(as_begun(settings, work_base(settings)))
-    settings = prepared.settings
+    settings, key = prepared.settings, signing_key()
     keep.check_cell_key(prepared)
     baseline = _baseline(prepared)
     line = read_line(prepared)
-    build = Build.of(prepared, baseline.release if baseline else None)
+    signer = key.public.key_id if key else None
+    build = Build.of(prepared, baseline.release if baseline else None, signer)
     with workspace(settings, build) as work, closing(Journal(work / JOURNAL)) as journal:
-        made: Made = journal.installed or _made(prepared, baseline, line, work, journal, progress)
-        journal.install(made)
+        made: Made | None = journal.installed
+        if made is None:
+            made = _made(prepared, baseline, line, work, journal, progress)
+            if key is not None:
+                sign_release(work / "release", prepared.release, key)
+            journal.install(made)
         made_here = (work / "release").exists()  # not where the build ended just after moving it
         new = install(work / "release", settings.out, prepared.release) if made_here else True
         keep.remember(prepared, made.facts, made.judged, made.notes, work / "kept")
@@ -188,6 +195,7 @@ def _make(
 def _start(prepared: Prepared, work: Path) -> Path:
     """Save what every task knows."""
     (work / "release").mkdir(mode=0o755, exist_ok=True)
+    (work / "release" / SIGNATURE).unlink(missing_ok=True)  # of a build that was interrupted then
     (work / "kept").mkdir(mode=0o700, exist_ok=True)
     opted_out = listed = None
     if prepared.suppressions is not None:

@@ -54,14 +54,16 @@ class Build:
     facts: Mapping[str, str]
 
     @classmethod
-    def of(cls, prepared: Prepared, previous: str | None) -> Build:
-        """``previous`` is the release that rows are compared with."""
+    def of(cls, prepared: Prepared, previous: str | None, signer: str | None) -> Build:
+        """``previous`` is the release that rows are compared with, ``signer`` the id of the key
+        that signs."""
         return cls(
             line=(prepared.register.name, prepared.policy.name),
             release=prepared.release,
             cutoff=prepared.cutoff.isoformat(),
             resumable=prepared.settings.resume,
-            facts={name: str(value) for name, value in _facts(prepared, previous).items()},
+            facts={name: str(value) for name, value in _facts(prepared, previous).items()}
+            | {"signing key": str(signer)},
         )
 
     @classmethod

@@ -192,6 +192,16 @@ def s3_place(
     return found
 
 
+@pytest.fixture
+def real_place(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Place:
+    """A prefix in the real server."""
+    found = _place("seaweedfs", request, tmp_path)
+    monkeypatch.setattr(s3, "connect", partial(shared_client, found.server))
+    return found
+
+
 MakeRelease = Callable[..., Path]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,7 +25,8 @@ BUCKET = "open-data"
 
 
 @pytest.fixture(autouse=True)
-def key(monkeypatch: pytest.MonkeyPatch) -> None:
+def key(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)  # the state is beside where one stands
     monkeypatch.setenv("EPC_RELEASE_KEY", KEY)
     monkeypatch.setenv("EPC_RELEASE_CELL_KEY", CELL_KEY)
 
@@ -84,6 +86,17 @@ def local(folder: Path) -> dict[str, bytes]:
     return {f"first/{p.relative_to(folder).as_posix()}": p.read_bytes() for p in files}
 
 
+def go_on(place: Place, capsys: pytest.CaptureFixture[str]) -> None:
+    """Into a store a person promotes the first release."""
+    told = capsys.readouterr().out
+    assert ("not public yet" in told) is (place.kind != "folder")
+    if place.kind != "folder":
+        assert "nobody approved policy" in told
+        assert "the first release there" in told
+        assert "latest.json" not in stored(place.uri)
+        assert main(["promote", "first", "--to", place.uri, "--yes"]) == 0
+
+
 def test_a_release_is_published_and_verified_as_a_reader_would(
     place: Place, built: Callable[[str], Path], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -92,6 +105,7 @@ def test_a_release_is_published_and_verified_as_a_reader_would(
     assert main([*publish, "--dry-run"]) == 0
     assert place.kind != "folder" or not Path(place.uri).exists()
     assert main(publish) == 0
+    go_on(place, capsys)
 
     first = stored(place.uri)
     assert {p: d for p, d in first.items() if p.startswith("first/")} == local(release)
@@ -119,6 +133,7 @@ def test_what_a_store_has_lost_is_noticed(
 ) -> None:
     release = built("deidentified")
     assert main(["publish", str(release), "--to", place.uri, "--allow-synthetic"]) == 0
+    go_on(place, capsys)
     lost = next(p for p in sorted(local(release)) if p.endswith(".parquet"))
     open_store(place.uri).delete(lost)
     capsys.readouterr()
@@ -136,13 +151,106 @@ def test_synthetic_is_not_published_to_a_store_unasked(
     assert stored(s3_place.uri) == {}
 
 
-def test_build_publishes_too(place: Place, extract: Callable[..., Path], tmp_path: Path) -> None:
+def test_build_publishes_too(
+    place: Place,
+    extract: Callable[..., Path],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     source = extract()
     settings = flags(tmp_path, source, source / "suppressions.csv", "deidentified")
     assert main(["build", *settings, "--to", place.uri, "--allow-synthetic"]) == 0
+    go_on(place, capsys)
     there = {p: d for p, d in stored(place.uri).items() if p.startswith("first/")}
     assert there == local(tmp_path / "out" / "first")
     assert main(["verify", f"{place.uri}/first"]) == 0
+
+
+@pytest.mark.parametrize("place", ["folder", "seaweedfs"], indirect=True)
+def test_two_people_a_signature_and_a_way_back(
+    place: Place,
+    built: Callable[[str], Path],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    """Every command of a signed place, as two people and a reader use them."""
+
+    def told(*command: str, code: int = 0, key: str | None = None) -> str:
+        with monkeypatch.context() as patch:
+            if key is not None:
+                patch.setenv("EPC_RELEASE_SIGNING_KEY_FILE", f"{key}.key")
+            assert main(list(command)) == code
+        shown = capsys.readouterr()
+        assert "Traceback" not in shown.err
+        return shown.out + shown.err
+
+    for name in ("builder", "head"):
+        assert "RW" in told("keygen", f"{name}.key")
+        assert (tmp_path / f"{name}.key").stat().st_mode & 0o777 == 0o600
+    assert "E109" in told("keygen", "head.key", code=2)
+    Path("release.toml").write_text(
+        f'to = "{place.uri}"\npromotion = "approved"\napprovers = ["head.key.pub"]\n'
+        "allow_synthetic = true\n"
+    )
+    release = tmp_path / "out" / "first"
+    shutil.copytree(built("deidentified"), release)
+    trust = ("--public-key", "builder.key.pub")
+    assert "E720" in told("verify", str(release), *trust, code=7)
+    assert "nobody has approved" in told("publish", str(release), key="builder")
+    assert "E435" in told("promote", "first", "--yes", code=2, key="builder")
+    assert "E436" in told("approve", "first", "--by", "Me", code=2, key="builder")
+    assert "E433" in told("approve", "first", "--by", "Nobody", code=2)
+    assert "Approved by The head" in told("approve", "first", "--by", "The head", key="head")
+    assert "E440" in told("promote", "first", code=2, key="builder")
+    assert "Would be done" in told("promote", "first", "--dry-run", key="builder")
+    assert "first becomes public" in told("promote", "first", "--yes", key="builder")
+
+    uri = f"{place.uri}/first"
+    remember = (*trust, "--seen", "seen.json")
+    assert "Signed with key" in told("verify", uri, *remember, "--deep")
+    assert "Signed with key" in told("verify", str(release), *trust)
+    assert "E721" in told("verify", uri, "--public-key", "head.key.pub", code=7)
+    assert "E441" in told("verify", uri, "--public-key", "nobody.pub", code=2)
+    assert "proves integrity, not origin" in told("verify", uri)
+    assert "E726" in told("verify", uri, *trust, "--not-older-than", "2999-01-01T00:00Z", code=7)
+
+    assert "E431" in told("notice", "first", "Late.", "--yes", code=2)
+    told("notice", "first", "Leeds is missing.", "--yes", key="builder")
+    shown = told("releases", "--at", place.uri)
+    assert "current" in shown
+    assert "Leeds is missing." in shown
+    assert json.loads(told("releases", "--json"))["version"] == 2
+    assert "Kept: first" in told("prune", "--keep", "1", "--yes", key="builder")
+    assert "Current release: first" in told("rollback", "first", "--yes", key="builder")
+    assert "Signed with key" in told("verify", place.uri, *remember)
+    Path("seen.json").write_text(json.dumps({place.uri: 9}))
+    assert "E725" in told("verify", place.uri, *remember, code=7)
+
+    log = Path("epc-release-state/operations.jsonl").read_text().splitlines()
+    done = [line["action"] for line in map(json.loads, log) if line["outcome"] == "done"]
+    assert done == ["approve", "promote", "notice", "prune", "rollback"]
+
+
+def test_a_build_signs_and_its_bytes_stay_the_same(
+    built: Callable[[str], Path],
+    extract: Callable[..., Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert main(["keygen", "signing.key"]) == 0
+    monkeypatch.setenv("EPC_RELEASE_SIGNING_KEY_FILE", "signing.key")
+    source = extract()
+    settings = flags(tmp_path, source, source / "suppressions.csv", "deidentified")
+    assert main(["build", *settings]) == 0
+    signed, unsigned = local(tmp_path / "out" / "first"), local(built("deidentified"))
+    assert set(signed) - set(unsigned) == {"first/SHA256SUMS.minisig"}
+    assert {path: signed[path] for path in unsigned} == unsigned
+    out = tmp_path / "out" / "first"
+    assert main(["verify", str(out), "--public-key", "signing.key.pub"]) == 0
+    assert main(["leaks", str(out), "--state", str(tmp_path / "state")]) == 0
+    monkeypatch.setenv("EPC_RELEASE_SIGNING_KEY_FILE", "signing.key.pub")
+    assert main(["build", *settings]) == 2
 
 
 @pytest.fixture

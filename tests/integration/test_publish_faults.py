@@ -1,140 +1,30 @@
-"""Faults below the real retry code, at every request of a publish: a right release or a retry.
+"""Faults below the real retry code, at stores of every kind; all of them are in the fault matrix.
 
-Faults are put in by botocore's ``before-send`` event: the request is signed and would be sent.
+They are put in by botocore's ``before-send`` event: the request is signed and would be sent.
 """
 
 from __future__ import annotations
 
-import hashlib
 import io
-import json
 import threading
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from botocore.awsrequest import AWSResponse, HTTPHeaders
+from botocore.awsrequest import AWSResponse
 from botocore.exceptions import ConnectionClosedError
 
 from epc_release.errors import ReleaseError
-from epc_release.release.publish import headers, lease, s3
+from epc_release.release.publish import lease, s3
 from epc_release.release.publish.lease import Lease
 from epc_release.release.publish.probe import Capabilities
-from epc_release.release.publish.protocol import PublishReport, publish
+from epc_release.release.publish.protocol import publish
 from epc_release.release.publish.s3 import S3Store
+from tests.integration.faults import Faults, answer, right
+from tests.integration.seen import current
 
 if TYPE_CHECKING:
     from tests.integration.conftest import MakeRelease, Place
-
-Hook = Callable[[Any], Any]
-
-
-def right(_: Path) -> None:
-    """A release that verifies."""
-
-
-class Killed(BaseException):
-    """The process is gone."""
-
-
-class Faults:
-    """A client of a place whose requests go through ``hook`` (None: send it, or an answer)."""
-
-    def __init__(self, place: Place, hook: Callable[[int, Any], Any], event: str = "*") -> None:
-        assert place.server is not None
-        self.client = place.server.client(parameter_validation=False)
-        self.sent = 0
-        self._hook, self._lock = hook, threading.Lock()
-        name = "before-send.s3" if event == "*" else f"before-send.s3.{event}"
-        self.client.meta.events.register(name, self._before)
-
-    def _before(self, request: Any, **_: Any) -> Any:
-        with self._lock:
-            number, self.sent = self.sent, self.sent + 1
-        return self._hook(number, request)
-
-    def really(self, request: Any) -> Any:
-        """Send it; the store has done what it says, whatever the client is told."""
-        return self.client._endpoint.http_session.send(request)
-
-    def publish(self, place: Place, release: Path, patch: pytest.MonkeyPatch) -> PublishReport:
-        with patch.context() as patched:
-            patched.setattr(s3, "connect", lambda: self.client)
-            return publish(release, place.uri, verify=right)
-
-
-def answer(request: Any, status: int, code: str) -> AWSResponse:
-    class Raw(io.BytesIO):
-        def stream(self, *_: object, **__: object) -> Any:
-            yield self.read()
-
-    body = f"<Error><Code>{code}</Code><Message>no</Message></Error>".encode()
-    told = HTTPHeaders.from_dict({"content-length": str(len(body))})
-    return AWSResponse(request.url, status, told, Raw(body))
-
-
-def current(place: Place) -> str | None:
-    found = place.store().read("latest.json")
-    return json.loads(found[0])["id"] if found else None
-
-
-def test_a_fault_at_every_request(
-    s3_place: Place, make_release: MakeRelease, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Each request in turn is refused: the old or the new release is current, and a retry works."""
-    place = s3_place
-    counting = Faults(place, lambda number, request: None)
-    counting.publish(place, make_release("2026-01-01"), monkeypatch)
-    last = "2026-01-01"
-    for at in range(counting.sent):
-        release = make_release(f"2026-02-01.{at}", content=b"%d" % at)
-
-        def refuse(number: int, request: Any, at: int = at) -> Any:
-            return answer(request, 403, "AccessDenied") if number == at else None
-
-        end = 0
-        try:
-            Faults(place, refuse).publish(place, release, monkeypatch)
-        except ReleaseError as error:
-            end = error.exit
-        # Only giving the lease back may fail unnoticed: it runs out by itself.
-        assert end == (0 if at >= counting.sent - 2 else 5)
-        if end == 0:
-            place.store().delete(lease.LEASE)
-        assert current(place) in (last, release.name)
-        assert place.store().head(lease.LEASE) is None
-        publish(release, place.uri, verify=right)
-        assert current(place) == release.name
-        last = release.name
-    print(f"faults tried: {counting.sent}")
-    assert counting.sent > 20
-
-
-def test_killed_at_any_put(
-    s3_place: Place, make_release: MakeRelease, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    place = s3_place
-    publish(make_release("2026-01-01"), place.uri, verify=right)
-    release = make_release("2026-02-01")
-    for at in range(0, 60, 2):
-
-        def die(number: int, request: Any, at: int = at) -> Any:
-            if number >= at:
-                raise Killed
-            return None
-
-        faults = Faults(place, die)
-        try:
-            faults.publish(place, release, monkeypatch)
-        except Killed:
-            assert current(place) in ("2026-01-01", "2026-02-01")
-        else:
-            break
-        place.store().delete(lease.LEASE)
-    else:
-        pytest.fail("never went through")
-    assert current(place) == "2026-02-01"
 
 
 def test_a_lost_answer_to_every_put(
@@ -154,57 +44,6 @@ def test_a_lost_answer_to_every_put(
     assert report.outcome == "published"
     assert len(lost) > 8
     assert current(s3_place) == "2026-03-31"
-
-
-def test_throttling_and_resets_are_retried(
-    s3_place: Place, make_release: MakeRelease, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def trouble(number: int, request: Any) -> Any:
-        if number in (3, 11):
-            return answer(request, 503, "SlowDown")
-        if number in (7, 17):
-            raise ConnectionClosedError(endpoint_url=request.url)
-        return None
-
-    report = Faults(s3_place, trouble).publish(s3_place, make_release(), monkeypatch)
-    assert report.outcome == "published"
-
-
-def test_a_multipart_upload_that_fails_is_aborted(s3_place: Place, tmp_path: Path) -> None:
-    source = tmp_path / "large.zip"
-    source.write_bytes(b"0" * (11 << 20))
-    sha256 = hashlib.sha256(source.read_bytes()).hexdigest()
-
-    def refuse(number: int, request: Any) -> Any:
-        return answer(request, 403, "AccessDenied") if number == 1 else None
-
-    store = s3_place.store(Faults(s3_place, refuse, "UploadPart").client)
-    assert isinstance(store, S3Store)
-    store.part_bytes = 5 << 20
-    served = headers.of_release("large.zip")
-    with pytest.raises(ReleaseError) as caught:
-        store.put("large.zip", source, sha256=sha256, headers=served)
-    assert caught.value.problem.code == "E503"
-    pending = {"Bucket": store.bucket, "Prefix": store.prefix}
-    assert not store.client.list_multipart_uploads(**pending).get("Uploads")
-    lost: list[Any] = []
-
-    def lose(number: int, request: Any) -> Any:
-        if not lost:
-            lost.append(faults.really(request))
-            raise ConnectionClosedError(endpoint_url=request.url)
-
-    faults = Faults(s3_place, lose, "CompleteMultipartUpload")
-    store.client = faults.client
-    store.prepare()
-    killed = store.client.create_multipart_upload(
-        Bucket=store.bucket, Key=f"{store.prefix}large.zip"
-    )
-    assert killed["UploadId"]
-    store.put("large.zip", source, sha256=sha256, headers=served)
-    assert lost
-    assert store.digest("large.zip") == sha256
-    assert not store.client.list_multipart_uploads(**pending).get("Uploads")
 
 
 def test_a_store_that_keeps_other_bytes(

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import threading
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,35 +13,19 @@ import pytest
 from epc_release.errors import ReleaseError
 from epc_release.release.publish import headers
 from epc_release.release.publish.protocol import PublishReport, publish
+from epc_release.release.publish.seal import Seal
+from tests.integration.faults import right
+from tests.integration.seen import listed_whole, pointer, whole
 
 if TYPE_CHECKING:
     from tests.integration.conftest import MakeRelease, Place
 
 
-def right(_: Path) -> None:
-    """A release that verifies."""
+SEAL, EXPIRES = Seal(datetime(2026, 4, 1, 13, tzinfo=UTC)), "2026-05-11T00:00:00Z"
 
 
 def send(place: Place, release: Path, **options: Any) -> PublishReport:
-    return publish(release, place.uri, verify=right, **options)
-
-
-def pointer(place: Place, name: str) -> Any:
-    found = place.store().read(name)
-    return None if found is None else json.loads(found[0])
-
-
-def whole(place: Place, release: str) -> bool:
-    """Whether every file that SHA256SUMS names is there, with that hash."""
-    store = place.store()
-    sums = store.read(f"{release}/SHA256SUMS")
-    assert sums is not None
-    lines = [line.split("  ") for line in sums[0].decode().splitlines()]
-    assert {info.path for info in store.list(f"{release}/")} == {
-        f"{release}/SHA256SUMS",
-        *(f"{release}/{path}" for _, path in lines),
-    }
-    return all(store.digest(f"{release}/{path}") == sha256 for sha256, path in lines)
+    return publish(release, place.uri, **{"verify": right, "seal": SEAL, **options})
 
 
 def statuses(place: Place) -> dict[str, str]:
@@ -71,7 +55,7 @@ def test_a_release_is_published(place: Place, make_release: MakeRelease) -> None
         "corrects": None,
         "notices": [],
     }
-    line = {"register": "epc", "policy": "address-level"}
+    line = {"register": "epc", "policy": "address-level", "version": 1, "expires": EXPIRES}
     assert pointer(place, "releases.json") == {**line, "releases": [entry]}
     assert pointer(place, "latest.json") == {**line, **entry}
     top = {info.path.partition("/")[0] for info in place.store().list()}
@@ -219,14 +203,17 @@ def test_two_publishers_at_once(place: Place, make_release: MakeRelease) -> None
 
 
 def test_readers_see_whole_releases_only(place: Place, make_release: MakeRelease) -> None:
+    """At any moment of four publishes, all that the pointers name is there, byte for byte."""
     releases = [make_release(f"2026-0{n}-01", content=b"%d" % n * 1000) for n in range(1, 5)]
-    seen, done = [], threading.Event()
+    seen: list[tuple[str, bool]] = []
+    done = threading.Event()
 
     def poll() -> None:
         while not done.is_set():
             latest = pointer(place, "latest.json")
             if latest is not None:
-                seen.append((latest["id"], whole(place, latest["id"])))
+                right = whole(place, latest["id"], latest["sha256"]) and listed_whole(place)
+                seen.append((latest["id"], right))
 
     reader = threading.Thread(target=poll)
     reader.start()
@@ -239,3 +226,39 @@ def test_readers_see_whole_releases_only(place: Place, make_release: MakeRelease
     assert seen
     assert all(complete for _, complete in seen)
     assert [name for name, _ in seen] == sorted(name for name, _ in seen)
+
+
+def test_what_is_not_public_yet_is_not_there(
+    place: Place, make_release: MakeRelease, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Until all is proven nothing stands under the release's id; what is staged is hidden."""
+    send(place, make_release("2026-01-01"))
+    looked = []
+    digest = type(place.store()).digest
+
+    def look(store: Any, path: str) -> str:
+        if path.startswith(".staging-"):
+            looked.append(store.list("2026-02-01/"))
+        return digest(store, path)
+
+    monkeypatch.setattr(type(place.store()), "digest", look)
+    send(place, make_release("2026-02-01", content=b"two"))
+    assert looked == [[]] * 5
+    assert whole(place, "2026-02-01")
+    assert not [info for info in place.store().list() if info.path.startswith(".")]
+
+
+def test_a_dry_run_tells_what_stands_in_the_way(place: Place, make_release: MakeRelease) -> None:
+    """Exit code 6, as publish would; the plan is told and nothing is written."""
+    store = place.store()
+    store.prepare()
+    other = make_release("other") / "ledger.json"
+    sha256 = hashlib.sha256(other.read_bytes()).hexdigest()
+    store.put("2026-03-31/x.json", other, sha256=sha256, headers=headers.of_release("x.json"))
+    report = send(place, make_release(), dry_run=True)
+    assert report.refused == ("x.json",)
+    assert "1 conflicting: x.json" in report.summary()
+    with pytest.raises(ReleaseError) as caught:
+        report.check()
+    assert (caught.value.problem.code, caught.value.exit) == ("E610", 6)
+    assert [info.path for info in store.list()] == ["2026-03-31/x.json"]

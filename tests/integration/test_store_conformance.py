@@ -217,14 +217,25 @@ def test_racing_publishers_have_one_winner(place: Place, store: Store) -> None:
     assert lost == ["E611"] * 5
 
 
+def stage(store: Store, put: Any, release: str, files: dict[str, bytes]) -> None:
+    """Stage a release of these files and their SHA256SUMS."""
+    staging = store.staging(release)
+    sums = {path: put(f"{staging}{path}", data) for path, data in files.items()}
+    lines = "".join(f"{sha256}  {path}\n" for path, sha256 in sums.items())
+    put(f"{staging}SHA256SUMS", lines.encode())
+
+
 def test_what_is_staged_is_promoted_whole(store: Store, put: Any) -> None:
-    staging = store.staging("r1")
-    put(f"{staging}a/b.txt", b"b")
-    put(f"{staging}c.txt", b"c")
+    stage(store, put, "r1", {"a/b.txt": b"b", "c.txt": b"c"})
+    assert store.list("r1/") == []
+    assert all(info.path.startswith(".staging-r1/") for info in store.list())
     store.promote("r1")
-    assert [info.path for info in store.list()] == ["r1/a/b.txt", "r1/c.txt"]
+    paths = [info.path for info in store.list()]
+    assert paths == ["r1/SHA256SUMS", "r1/a/b.txt", "r1/c.txt"]
+    assert store.digest("r1/c.txt") == hashlib.sha256(b"c").hexdigest()
     assert store.staging("r1") == "r1/"
     store.promote("r1")
+    assert [info.path for info in store.list()] == paths
 
 
 def test_a_release_is_read_back_by_uri(place: Place, put: Any) -> None:

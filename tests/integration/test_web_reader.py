@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -145,3 +146,31 @@ def test_a_server_that_fails_or_is_not_there(serve: Any, monkeypatch: pytest.Mon
         with pytest.raises(ReleaseError) as caught:
             open_reader(uri).size("SHA256SUMS")
         assert (caught.value.problem.code, caught.value.exit) == (code, 5)
+
+
+def test_a_signed_place_is_verified_over_the_web(make_release: MakeRelease, serve: Any) -> None:
+    from epc_release.manifests.minisign import SecretKey
+    from epc_release.release.publish import origin
+    from epc_release.release.publish.protocol import publish
+    from epc_release.release.publish.seal import Seal
+
+    key, now = SecretKey(b"k" * 32, b"the key!"), datetime(2026, 4, 1, tzinfo=UTC)
+    release = make_release()
+    public = release.parents[1] / "public"
+    publish(release, public, verify=lambda _: None, seal=Seal(now, key=key))
+    uri = serve(type("Place", (Ranged,), {"release": public, "asked": []}))
+    assert origin.latest_of(open_reader(uri)) == "2026-03-31"
+
+    def codes() -> set[str]:
+        found = origin.verify_origin(
+            open_reader(f"{uri}/2026-03-31"),
+            lambda: open_reader(origin.parent(f"{uri}/2026-03-31")),
+            origin.Expected((key.public,), now),
+            remote=True,
+        )
+        return {finding.code for finding in found.findings}
+
+    assert codes() == set()
+    (public / "2026-03-31" / "SHA256SUMS.minisig").unlink()
+    (public / "latest.json").unlink()
+    assert codes() == {"E720", "E723"}

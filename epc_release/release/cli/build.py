@@ -57,13 +57,7 @@ def build(config: Path | None, json_output: bool, **flags: object) -> None:
 def _publish(settings: Settings, release: Path) -> PublishReport | None:
     if settings.to is None:
         return None
-    return send(
-        release,
-        settings.to,
-        settings.log_format,
-        allow_partial=settings.allow_partial,
-        allow_synthetic=settings.allow_synthetic,
-    )
+    return send(release, settings)
 
 
 @click.command(

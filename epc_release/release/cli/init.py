@@ -17,7 +17,7 @@ KEY_FILE = "epc-release.key"
 CELL_KEY_FILE = "epc-release-cell.key"
 KEY_BYTES = 32
 PACKAGED = ("code list", "p-table")  # come with the program
-_IGNORED = f"{KEY_FILE}\n{CELL_KEY_FILE}\nepc-release-state/\nreleases/\n"
+_IGNORED = f"{KEY_FILE}\n{CELL_KEY_FILE}\nepc-release-signing.key\nepc-release-state/\nreleases/\n"
 
 
 @click.command(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from collections.abc import Callable
 from functools import reduce
 from pathlib import Path
@@ -12,8 +10,8 @@ from typing import Any, TypeVar
 import click
 
 from epc_release.errors import ReleaseError
-from epc_release.release import log
-from epc_release.release.config import Settings, load
+from epc_release.release.cli.place import APPROVERS, EXPIRY, NOT_BEFORE, PROMOTION, settings_of
+from epc_release.release.config import Settings
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -133,6 +131,10 @@ _OPTIONS = (
         " partial.",
     ),
     click.option("--to", metavar="URI", help="Folder or s3:// prefix: publish it there too."),
+    PROMOTION,
+    APPROVERS,
+    NOT_BEFORE,
+    EXPIRY,
     click.option(
         "--resume",
         is_flag=True,
@@ -166,10 +168,7 @@ def settings(config: Path | None, flags: dict[str, object]) -> Settings:
 
     Raises ReleaseError E101-E108.
     """
-    given = {name: value for name, value in flags.items() if value not in (None, (), False)}
-    here = {"log_format": log.default_format(os.environ, sys.stderr)}
-    found = load(given, os.environ, config, here)
-    log.start(found.log_format)
+    found = settings_of(config, **flags)
     if not found.sources:
         raise ReleaseError("E108")
     return found

@@ -12,7 +12,7 @@ from epc_release.anonymise.leaks.finding import VALUE, Leak
 from epc_release.errors import ReleaseError
 from epc_release.manifests.checksums import parse_checksums
 from epc_release.manifests.described import Described, read_descriptor
-from epc_release.manifests.layout import CHECKSUMS, DESCRIPTOR
+from epc_release.manifests.layout import CHECKSUMS, DESCRIPTOR, SIGNATURE
 from epc_release.release.execute import Executor
 from epc_release.release.leaks.private import MOST_EXACT, load_private
 from epc_release.release.leaks.walk import Object, Walk, names_leak, shown_path, skim
@@ -114,7 +114,7 @@ def look(task: ScanTask) -> tuple[Leak, ...]:
     described, listed = _descriptions(task.root)
     walks = []
     for path in task.paths:
-        known = path in listed or path == CHECKSUMS
+        known = path in listed or path in (CHECKSUMS, SIGNATURE)
         shown = shown_path(path, described, known)
         walks.append(Walk(Object(task.root, path, shown, described, known), private))
     if task.skim:

@@ -1,4 +1,7 @@
-"""A finished release folder as it may be published: the files of its SHA256SUMS, no others."""
+"""A finished release as it may be published: the files of its SHA256SUMS, and no others.
+
+Beside them its signature, where it has one.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -14,9 +17,10 @@ from typing import Any
 
 from epc_release.errors import ReleaseError
 from epc_release.manifests.checksums import parse_checksums
-from epc_release.manifests.layout import CHECKSUMS, DESCRIPTOR
+from epc_release.manifests.layout import CHECKSUMS, DESCRIPTOR, SIGNATURE
 from epc_release.release.publish.stores import checked
 
+LAST = (DESCRIPTOR, CHECKSUMS, SIGNATURE)  # published in this order, after all others
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
@@ -34,14 +38,16 @@ class ReleaseFile:
 class Candidate:
     """A release folder and what its descriptor says of it; ``sha256sums`` hashes SHA256SUMS.
 
-    ``files`` are in the order of publishing: the descriptor and SHA256SUMS come last. ``rows``
-    are the published rows by table; ``corrects`` is the id of the release that this one replaces.
+    ``files`` are in the order of publishing: the descriptor, SHA256SUMS and its signature come
+    last. ``rows`` are the published rows by table; ``corrects`` is the id of the release that this
+    one replaces; ``policy_sha256`` is of the policy's text.
     """
 
     folder: Path
     release: str
     register: str
     policy: str
+    policy_sha256: str
     cutoff: datetime
     rows: Mapping[str, int]
     corrects: str | None
@@ -73,14 +79,24 @@ def read_candidate(folder: Path) -> Candidate:
     sums = parse_sums(raw, str(folder))
     sha256sums = hashlib.sha256(raw).hexdigest()
     _compare(folder, {*sums, CHECKSUMS})
-    last = {DESCRIPTOR: 1, CHECKSUMS: 2}
+    own = {CHECKSUMS: sha256sums}
+    if (folder / SIGNATURE).is_file():
+        own[SIGNATURE] = hashlib.sha256(_bytes(folder, SIGNATURE)).hexdigest()
     files = [
         ReleaseFile(path, (folder / path).stat().st_size, sha256, folder / path)
-        for path, sha256 in {**sums, CHECKSUMS: sha256sums}.items()
+        for path, sha256 in {**sums, **own}.items()
     ]
-    ordered = tuple(sorted(files, key=lambda file: (last.get(file.path, 0), file.path)))
+    return described(_bytes(folder, DESCRIPTOR), folder, sha256sums, files)
+
+
+def described(
+    descriptor: bytes, folder: Path, sha256sums: str, files: Iterable[ReleaseFile]
+) -> Candidate:
+    """The candidate that a descriptor tells of, its files in order; E619 if that is not ours."""
+    place = {path: number for number, path in enumerate(LAST, 1)}
+    ordered = sorted(files, key=lambda file: (place.get(file.path, 0), file.path))
     try:
-        return _described(json.loads(_bytes(folder, DESCRIPTOR)), folder, sha256sums, ordered)
+        return _described(json.loads(descriptor), folder, sha256sums, tuple(ordered))
     except (ValueError, KeyError, TypeError) as why:
         raise ReleaseError("E619", uri=folder, path=DESCRIPTOR, why=repr(why)) from why
 
@@ -100,6 +116,7 @@ def _described(
         release=release,
         register=facts["register"],
         policy=facts["policy"]["name"],
+        policy_sha256=facts["policy"].get("sha256", ""),
         cutoff=cutoff,
         rows=facts["rows"],
         corrects=facts.get("corrects"),
@@ -131,6 +148,9 @@ def _compare(folder: Path, listed: set[str]) -> None:
                     "E614", release=folder, path=relative, what="is not a plain file"
                 )
         found |= {Path(base, name).relative_to(folder).as_posix() for name in files}
-    for paths, what in ((found - listed, "is not listed"), (listed - found, "is missing")):
+    for paths, what in (
+        (found - listed - {SIGNATURE}, "is not listed"),
+        (listed - found, "is missing"),
+    ):
         if paths:
             raise ReleaseError("E614", release=folder, path=min(paths), what=what)

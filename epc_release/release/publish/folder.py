@@ -49,6 +49,15 @@ class FolderStore:
                 leftover.unlink(missing_ok=True)
             yield FolderHold()
 
+    def unlock(self) -> bool:
+        """False: a lock on a folder ends with its process, so there is never one to remove."""
+        if not self.root.is_dir():
+            return False
+        with _disk(self.root), held(self.root) as free:
+            if not free:
+                raise ReleaseError("E620", uri=self.uri, left="until it ends")
+        return False
+
     def head(self, path: str) -> ObjectInfo | None:
         file = self._file(path)
         with _disk(file):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import PurePosixPath
 
+from epc_release.manifests.layout import CHECKSUMS
 from epc_release.release.publish.stores import Headers
 
 IMMUTABLE = "public, max-age=31536000, immutable"  # bytes under a release id never change
@@ -20,6 +21,7 @@ _MEDIA_TYPES = {
     ".jsonl": "application/jsonl",
     ".jsonld": "application/ld+json",
     ".md": "text/markdown; charset=utf-8",
+    ".minisig": "text/plain; charset=utf-8",
     ".parquet": "application/vnd.apache.parquet",  # IANA registry, 2024
     ".png": "image/png",
     ".svg": "image/svg+xml",
@@ -29,13 +31,12 @@ _MEDIA_TYPES = {
     ".xml": "application/xml",
     ".zip": "application/zip",
 }
-_PLAIN = {"SHA256SUMS", "SHA256SUMS.minisig"}
 
 
 def content_type(path: str) -> str:
     """The media type of a published path."""
     name = PurePosixPath(path)
-    if name.name in _PLAIN:
+    if name.name == CHECKSUMS:
         return "text/plain; charset=utf-8"
     return _MEDIA_TYPES.get(name.suffix.lower(), "application/octet-stream")
 

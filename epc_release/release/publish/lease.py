@@ -8,19 +8,22 @@ told by the store's own clock (Date against Last-Modified), so clocks need not a
 
 from __future__ import annotations
 
+import hashlib
 import json
 import secrets
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from email.utils import parsedate_to_datetime
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from epc_release.errors import ReleaseError
+from epc_release.release.publish import liveness
+from epc_release.release.publish.bodies import UnreadableError, fetch
 from epc_release.release.publish.probe import Capabilities
 from epc_release.release.publish.s3_errors import mapped, status
 
@@ -34,6 +37,12 @@ class _Seen:
     owner: str
     version: str  # ETag
     left: float  # seconds
+    process: liveness.Process
+
+    @property
+    def dead(self) -> bool:
+        """Whether it has run out, or its publisher is proven to be gone."""
+        return self.left <= 0 or self.process.is_dead()
 
 
 class Lease:
@@ -55,6 +64,7 @@ class Lease:
         self._swap = can.create and can.swap
         self._ttl, self._settle = ttl, SETTLE if settle is None else settle
         self._owner = secrets.token_hex(16)
+        self._process = liveness.this_process()
         self._version = ""
         self._guard = threading.Lock()
 
@@ -71,10 +81,8 @@ class Lease:
         finally:
             done.set()
             beat.join()
-            with suppress(ClientError, BotoCoreError):
-                seen = self._look()
-                if seen is not None and seen.owner == self._owner:
-                    self._client.delete_object(**self._target)
+            with suppress(ClientError, BotoCoreError, ReleaseError):
+                self._give_back()
 
     def check(self) -> None:
         """Renew; E611 if another has taken the lease over."""
@@ -82,6 +90,25 @@ class Lease:
             seen = self._look()
             if seen is None or seen.owner != self._owner or not self._write(self._version):
                 raise self._taken(seen)
+
+    def unlock(self) -> bool:
+        """Remove the lease of a dead publisher: True; False if there is none; E620 if it lives.
+
+        It is taken over first, so that an owner who is alive after all notices it.
+        """
+        with mapped(self.uri, self._bucket, LEASE):
+            seen = self._look()
+            if seen is None:
+                return False
+            if not seen.dead or not self._write(seen.version):
+                raise ReleaseError("E620", uri=self.uri, left=f"{max(seen.left, 0):.0f} s left")
+            self._give_back()
+        return True
+
+    def _give_back(self) -> None:
+        seen = self._look()
+        if seen is not None and seen.owner == self._owner:
+            self._client.delete_object(**self._target)
 
     def _take(self) -> None:
         seen = self._look()
@@ -105,27 +132,36 @@ class Lease:
 
     def _look(self) -> _Seen | None:
         try:
-            answer = self._client.get_object(**self._target)
-            lease = json.loads(answer["Body"].read(4096))
+            data, answer = fetch(self._client, self._target)
+        except UnreadableError as why:
+            raise ReleaseError("E508", uri=self.uri, path=LEASE) from why
         except ClientError as error:
             if status(error) == 404 and error.response["Error"].get("Code") != "NoSuchBucket":
                 return None
             raise
-        except ValueError:
-            lease = {}
+        lease = _read(data)
         sent = answer["ResponseMetadata"]["HTTPHeaders"].get("date")
         now = parsedate_to_datetime(sent).timestamp() if sent else time.time()
-        left = float(lease.get("ttl", self._ttl)) - (now - answer["LastModified"].timestamp())
-        return _Seen(str(lease.get("owner", "")), answer["ETag"], left)
+        ttl = lease.get("ttl", self._ttl)
+        left = float(ttl if isinstance(ttl, int | float) else self._ttl)
+        left -= now - answer["LastModified"].timestamp()
+        return _Seen(str(lease.get("owner", "")), answer["ETag"], left, liveness.parse(lease))
 
     def _write(self, version: str) -> bool:
         """Write our lease over that version ("" for none); False if it was another one."""
-        lease = {"owner": self._owner, "ttl": self._ttl, "renewal": secrets.token_hex(4)}
+        lease = {
+            "owner": self._owner,
+            "ttl": self._ttl,
+            "renewal": secrets.token_hex(4),
+            **asdict(self._process),
+        }
+        data = json.dumps(lease).encode()
         condition = {"IfMatch": version} if version else {"IfNoneMatch": "*"}
         try:
             answer = self._client.put_object(
                 **self._target,
-                Body=json.dumps(lease).encode(),
+                Body=data,
+                Metadata={"sha256": hashlib.sha256(data).hexdigest()},
                 ContentType="application/json",
                 CacheControl="no-store",
                 **(condition if self._swap else {}),
@@ -144,3 +180,12 @@ class Lease:
     def _taken(self, seen: _Seen | None) -> ReleaseError:
         left = f"{max(seen.left, 0):.0f} s left" if seen else "it was quicker"
         return ReleaseError("E611", uri=self.uri, left=left)
+
+
+def _read(data: bytes) -> dict[str, Any]:
+    """What a lease says; one that cannot be read still has its age."""
+    try:
+        lease = json.loads(data)
+    except ValueError:
+        return {}
+    return lease if isinstance(lease, dict) else {}

@@ -11,16 +11,18 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from epc_release.errors import ReleaseError
-from epc_release.release.publish import multipart
+from epc_release.release.publish import credentials, multipart, promotion
+from epc_release.release.publish.bodies import ATTEMPTS
+from epc_release.release.publish.copying import copy
 from epc_release.release.publish.lease import Lease
 from epc_release.release.publish.probe import probe
+from epc_release.release.publish.resume import abort_pending
 from epc_release.release.publish.s3_errors import status
-from epc_release.release.publish.s3_objects import ATTEMPTS, S3Objects
+from epc_release.release.publish.s3_objects import S3Objects
 from epc_release.release.publish.stores import Headers, Sent
 
 _REQUESTS = 6  # of one kind before giving up, with growing pauses
@@ -28,7 +30,10 @@ _IN_MEMORY = 8  # bodies of at most one part each
 
 
 def connect() -> Any:
-    """A client as boto3's settings say (``AWS_*``, profiles, roles), with standard retries."""
+    """A client as boto3's settings say (``AWS_*``, profiles, roles), with standard retries.
+
+    Credentials that end on the way are looked up anew.
+    """
     config = Config(
         retries={"mode": "standard", "total_max_attempts": _REQUESTS},
         connect_timeout=10,
@@ -36,9 +41,12 @@ def connect() -> Any:
         max_pool_connections=40,
     )
     try:
-        return boto3.session.Session().client("s3", config=config)
+        session = credentials.session()
+        client = session.client("s3", config=config)
+        credentials.renew_when_expired(client, session.get_credentials())
     except (BotoCoreError, ValueError) as why:
         raise ReleaseError("E617", uri="s3://", why=f"boto3 says: {why}") from why
+    return client
 
 
 class S3Store(S3Objects):
@@ -52,7 +60,7 @@ class S3Store(S3Objects):
         self._slots = threading.BoundedSemaphore(_IN_MEMORY)
 
     def prepare(self) -> None:
-        with self._mapped():
+        with self.mapped():
             self.client.head_bucket(Bucket=self.bucket)
             self.can = probe(self.client, self.bucket, self.prefix)
 
@@ -60,6 +68,10 @@ class S3Store(S3Objects):
     def exclusive(self) -> Iterator[Lease]:
         with Lease(self.client, self.bucket, self.prefix, self.can).held() as lease:
             yield lease
+
+    def unlock(self) -> bool:
+        self.prepare()
+        return Lease(self.client, self.bucket, self.prefix, self.can).unlock()
 
     def put(
         self, path: str, source: Path, *, sha256: str, headers: Headers, sent: Sent | None = None
@@ -70,7 +82,7 @@ class S3Store(S3Objects):
             return
         for attempt in range(ATTEMPTS):
             try:
-                with self._mapped(path):
+                with self.mapped(path):
                     self._send(path, source, sha256, headers, condition, sent)
             except ReleaseError as error:
                 answer = error.__cause__
@@ -93,7 +105,7 @@ class S3Store(S3Objects):
             if (stored[1] if stored else None) != expected:
                 raise ReleaseError("E615", uri=self.uri, path=path)
         try:
-            with self._mapped(path):
+            with self.mapped(path):
                 self._put(path, data, hashlib.sha256(data).digest(), headers, condition)
         except ReleaseError as error:
             answer = error.__cause__
@@ -104,14 +116,24 @@ class S3Store(S3Objects):
                 raise ReleaseError("E615", uri=self.uri, path=path) from error
 
     def delete(self, path: str) -> None:
-        with self._mapped(path):
-            self.client.delete_object(**self._target(path))
+        with self.mapped(path):
+            self.client.delete_object(**self.target(path))
+
+    def copy(self, source: str, target: str) -> None:
+        """Copy an object within the store, its metadata too; what stood there is replaced."""
+        with self.mapped(target):
+            copy(self.client, self.target(source), self.target(target), self.part_bytes)
+
+    def abort_pending(self, prefix: str) -> int:
+        """Abort the multipart uploads that were begun below ``prefix`` and not finished."""
+        with self.mapped():
+            return abort_pending(self.client, self.bucket, f"{self.prefix}{prefix}")
 
     def staging(self, release: str) -> str:
-        return f"{release}/"
+        return promotion.staging(self, release)
 
     def promote(self, release: str) -> None:
-        """Nothing to do: an object is public when it is there, a release when a pointer says so."""
+        promotion.promote(self, release)
 
     def _send(
         self,
@@ -126,7 +148,7 @@ class S3Store(S3Objects):
             parts = multipart.measure(source, self.part_bytes)
             _same(parts.sha256, sha256, source)
             upload = multipart.Upload(
-                self.client, self._target(path), source, parts, self._slots, sent
+                self.client, self.target(path), source, parts, self._slots, sent
             )
             recorded = {"sha256": sha256, "sha256-parts": parts.composite}
             upload.run({"Metadata": recorded, **_served(headers)}, condition, _IN_MEMORY // 2)
@@ -143,7 +165,7 @@ class S3Store(S3Objects):
         self, path: str, data: bytes, digest: bytes, headers: Headers, condition: dict[str, str]
     ) -> None:
         self.client.put_object(
-            **self._target(path),
+            **self.target(path),
             Body=data,
             ChecksumSHA256=base64.b64encode(digest).decode(),
             Metadata={"sha256": digest.hex()},

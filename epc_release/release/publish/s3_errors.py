@@ -16,6 +16,7 @@ from botocore.exceptions import (
 )
 
 from epc_release.errors import ReleaseError
+from epc_release.release.publish.credentials import EXPIRED
 
 _CREDENTIALS = (
     NoCredentialsError,
@@ -33,6 +34,14 @@ def status(error: ClientError) -> int:
 def code(error: ClientError) -> str:
     """The store's own code, as ``NoSuchKey``; a HEAD has only the status."""
     return str(error.response.get("Error", {}).get("Code", "")) or str(status(error))
+
+
+def worth_resuming(error: BaseException) -> bool:
+    """Whether what was begun may be gone on with: network, credentials, a store in trouble."""
+    if isinstance(error, ClientError):
+        expired = code(error) in EXPIRED
+        return expired or status(error) in (401, 403, 429) or status(error) >= 500
+    return isinstance(error, BotoCoreError | HTTPClientError | KeyboardInterrupt)
 
 
 @contextmanager
@@ -53,6 +62,7 @@ def _answered(error: ClientError, uri: str, bucket: str, path: str) -> ReleaseEr
     if answer == "NoSuchBucket" or (status(error) == 404 and not path):
         return ReleaseError("E504", uri=uri, bucket=bucket)
     if status(error) in (401, 403) or answer in (
+        "400",  # a HEAD cannot say why; with our requests it is the key
         "ExpiredToken",
         "InvalidToken",
         "TokenRefreshRequired",

@@ -4,22 +4,17 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BufferedReader
 from typing import Any
 
-from botocore.exceptions import HTTPClientError, IncompleteReadError
-
 from epc_release.errors import ReleaseError
+from epc_release.release.publish.bodies import UnreadableError, fetch
 from epc_release.release.publish.probe import Capabilities
 from epc_release.release.publish.ranges import ranged
 from epc_release.release.publish.s3_errors import mapped
 from epc_release.release.publish.stores import ObjectInfo, checked
-
-ATTEMPTS = 5  # of a read that ends early; whole requests are retried by botocore
-_POINTER_BYTES = 64 << 20
 
 
 class S3Objects:
@@ -45,7 +40,7 @@ class S3Objects:
 
     def list(self, prefix: str = "") -> list[ObjectInfo]:
         found = []
-        with self._mapped():
+        with self.mapped():
             pages = self.client.get_paginator("list_objects_v2").paginate(
                 Bucket=self.bucket, Prefix=f"{self.prefix}{prefix}"
             )
@@ -53,7 +48,8 @@ class S3Objects:
                 for entry in page.get("Contents", ()):
                     if not entry["Key"].endswith("/"):  # a console's mark of an empty folder
                         path = entry["Key"].removeprefix(self.prefix)
-                        found.append(ObjectInfo(path, entry["Size"]))
+                        modified = entry["LastModified"].timestamp()
+                        found.append(ObjectInfo(path, entry["Size"], modified=modified))
         return sorted(found, key=lambda info: info.path)
 
     def open(self, path: str) -> BufferedReader:
@@ -90,9 +86,9 @@ class S3Objects:
 
     def _head(self, path: str) -> dict[str, Any] | None:
         try:
-            with self._mapped(path):
+            with self.mapped(path):
                 facts: dict[str, Any] = self.client.head_object(
-                    **self._target(path), ChecksumMode="ENABLED"
+                    **self.target(path), ChecksumMode="ENABLED"
                 )
                 return facts
         except ReleaseError as error:
@@ -101,23 +97,20 @@ class S3Objects:
             raise
 
     def _get(self, path: str, **wanted: str) -> tuple[bytes, str]:
-        """An object's (or a range's) bytes and its ETag, asked for again if they end early."""
-        for attempt in range(ATTEMPTS):
-            with self._mapped(path):
-                answer = self.client.get_object(**self._target(path), **wanted)
-                try:
-                    data = answer["Body"].read(_POINTER_BYTES)
-                    if len(data) == answer["ContentLength"]:
-                        return data, answer["ETag"]
-                except (HTTPClientError, IncompleteReadError):
-                    pass
-            time.sleep(0.1 * 2**attempt)
-        raise ReleaseError("E508", uri=self.uri, path=path)
+        """An object's (or a range's) bytes and its ETag."""
+        with self.mapped(path):
+            try:
+                data, answer = fetch(self.client, self.target(path), **wanted)
+            except UnreadableError as why:
+                raise ReleaseError("E508", uri=self.uri, path=path) from why
+        return data, answer["ETag"]
 
-    def _target(self, path: str) -> dict[str, str]:
+    def target(self, path: str) -> dict[str, str]:
+        """Bucket and key of a path, as botocore's requests take them."""
         return {"Bucket": self.bucket, "Key": f"{self.prefix}{checked(path)}"}
 
     @contextmanager
-    def _mapped(self, path: str = "") -> Iterator[None]:
+    def mapped(self, path: str = "") -> Iterator[None]:
+        """Botocore's exceptions about ``path`` become E500-E507."""
         with mapped(self.uri, self.bucket, path):
             yield

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from io import BufferedReader
 from pathlib import Path
 from typing import Protocol
@@ -23,12 +23,14 @@ Sent = Callable[[int], None]  # told of bytes as they are stored; may be called 
 class ObjectInfo:
     """One stored object: size in bytes; ``sha256`` as recorded when it was put, None if unknown.
 
-    A record is a claim; ``Store.digest`` is what proves it.
+    A record is a claim; ``Store.digest`` is what proves it. ``modified`` is when it was put, in
+    seconds since 1970 by the clock of a store that lists it.
     """
 
     path: str
     bytes: int
     sha256: str | None = None
+    modified: float | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,9 @@ class Store(Protocol):
 
     def exclusive(self) -> AbstractContextManager[Hold]:
         """Hold the place against other publishers; E611 if another holds it."""
+
+    def unlock(self) -> bool:
+        """Remove what a dead publisher holds: True; False if nothing is held; E620 if it lives."""
 
     def head(self, path: str) -> ObjectInfo | None:
         """The object's facts, None if there is none."""
@@ -89,10 +94,16 @@ class Store(Protocol):
         """Delete an object; none there is no error."""
 
     def staging(self, release: str) -> str:
-        """Where a release's objects go first, ending in ``/``; the same place as long as it is."""
+        """Where a release's objects go first, ending in ``/``: no reader may see them there.
+
+        Once the release is public (``<release>/SHA256SUMS`` is there) that is ``<release>/``.
+        """
 
     def promote(self, release: str) -> None:
-        """Make what is staged public under ``<release>/``, in one step where the store can."""
+        """Make what is staged public under ``<release>/``; what is there already is done.
+
+        In one step where the store can, else SHA256SUMS comes last. What is staged must hold it.
+        """
 
 
 def checked(path: str) -> str:

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from epc_release.errors import ReleaseError
-from epc_release.manifests.layout import CHECKSUMS
+from epc_release.manifests.layout import CHECKSUMS, SIGNATURE
 from epc_release.release.publish import pointers
 from epc_release.release.publish.candidate import Candidate
 from epc_release.release.publish.parallel import each
 from epc_release.release.publish.plan import Plan, plan_publish
+from epc_release.release.publish.seal import Seal, check_key, sealed
 from epc_release.release.publish.stores import ObjectInfo, Store, place
 
 WORKERS = 8
@@ -18,20 +19,25 @@ WORKERS = 8
 
 @dataclass(frozen=True)
 class Survey:
-    """What a place holds of a candidate, and what its pointers say of it."""
+    """What a place holds of a candidate, and what its pointers say of it.
+
+    ``plan`` is about ``staging``; ``refused`` are public paths that stand in the way for good.
+    ``sealed``: they need neither renewal nor a signature.
+    """
 
     index: pointers.Index
     staging: str
     plan: Plan
+    refused: tuple[str, ...]
     listed: bool
     latest: bytes | None
-    latest_version: str | None
+    sealed: bool
 
     @property
     def done(self) -> bool:
-        """Whether every file and both pointers are as they should be."""
+        """Whether every file and all pointers are as they should be."""
         whole = self.listed and not self.plan.new and not self.plan.conflicting
-        return whole and self.latest == pointers.latest_json(self.index)
+        return whole and self.sealed and self.latest == pointers.latest_json(self.index)
 
 
 def permit(candidate: Candidate, to: str, allowed: dict[str, bool]) -> None:
@@ -47,12 +53,13 @@ def permit(candidate: Candidate, to: str, allowed: dict[str, bool]) -> None:
             raise ReleaseError("E613", release=candidate.release, kind=kind, uri=to)
 
 
-def look_up(store: Store, candidate: Candidate) -> Survey:
+def look_up(store: Store, candidate: Candidate, seal: Seal) -> Survey:
     """Look before anything is touched; raises where this release may not be published here."""
-    index = _index(store, candidate)
+    index = line_index(store, candidate)
+    check_key(store, seal)
     entry = index.entry(candidate.release)
     if entry is not None:
-        if entry["status"] not in (pointers.CURRENT, pointers.SUPERSEDED):
+        if entry["status"] not in pointers.THERE:
             raise ReleaseError(
                 "E618", uri=store.uri, release=candidate.release, status=entry["status"]
             )
@@ -60,11 +67,18 @@ def look_up(store: Store, candidate: Candidate) -> Survey:
             raise conflict(store, candidate, (CHECKSUMS,))
     staging = store.staging(candidate.release)
     plan = plan_publish(candidate.files, existing(store, candidate, staging))
-    latest = store.read(pointers.LATEST) or (None, None)
-    return Survey(index, staging, plan, entry is not None, *latest)
+    public = f"{candidate.release}/"
+    refused = plan.conflicting
+    if staging != public:
+        refused = plan_publish(candidate.files, existing(store, candidate, public)).conflicting
+    latest = (store.read(pointers.LATEST) or (None,))[0]
+    return Survey(
+        index, staging, plan, refused, entry is not None, latest, sealed(store, index, seal)
+    )
 
 
-def _index(store: Store, candidate: Candidate) -> pointers.Index:
+def line_index(store: Store, candidate: Candidate) -> pointers.Index:
+    """What the place has published; E612 if that is another line than the candidate's."""
     stored = store.read(pointers.RELEASES)
     if stored is None:
         return pointers.Index(candidate.register, candidate.policy)
@@ -82,8 +96,12 @@ def _index(store: Store, candidate: Candidate) -> pointers.Index:
 
 
 def existing(store: Store, candidate: Candidate, staging: str) -> dict[str, ObjectInfo]:
-    """What is stored of the release, with recorded hashes; read back where none is recorded."""
+    """What is stored of the release, with recorded hashes; read back where none is recorded.
+
+    A signature that the candidate lacks is no object in its way.
+    """
     sizes = {file.path: file.bytes for file in candidate.files}
+    unsigned = SIGNATURE not in sizes
 
     def look(listed: ObjectInfo) -> ObjectInfo:
         path = listed.path.removeprefix(staging)
@@ -92,7 +110,10 @@ def existing(store: Store, candidate: Candidate, staging: str) -> dict[str, Obje
         info = store.head(listed.path) or listed
         return ObjectInfo(path, info.bytes, info.sha256 or store.digest(listed.path))
 
-    return {info.path: info for info in each(look, store.list(staging), WORKERS)}
+    listed = store.list(staging)
+    if unsigned:
+        listed = [info for info in listed if info.path != f"{staging}{SIGNATURE}"]
+    return {info.path: info for info in each(look, listed, WORKERS)}
 
 
 def conflict(store: Store, candidate: Candidate, paths: tuple[str, ...]) -> ReleaseError:

@@ -35,6 +35,7 @@ def candidate(release: str, cutoff: str, sha256: str = "f" * 64) -> Candidate:
         release=release,
         register="epc",
         policy="address-level",
+        policy_sha256="e" * 64,
         cutoff=datetime.fromisoformat(cutoff).replace(tzinfo=UTC),
         rows={"domestic-certificates": 3},
         corrects=None,
@@ -89,7 +90,8 @@ def test_the_newest_is_current_and_the_rest_superseded() -> None:
     assert (again.entries, again.version) == (tuple(dict(e) for e in index.entries), "v1")
     assert pointers.releases_json(again) == data
     latest = json.loads(pointers.latest_json(index) or b"")
-    assert latest == {"register": "epc", "policy": "address-level", **(index.current or {})}
+    line = {"register": "epc", "policy": "address-level", "version": 0, "expires": None}
+    assert latest == {**line, **(index.current or {})}
 
 
 def test_entries_of_other_states_are_kept() -> None:

@@ -23,6 +23,8 @@ class Report:
 
     release: str = "t1"
     path: Path = Path("releases/t1")
+    findings: tuple[object, ...] = ()
+    origin: str = ""
 
     @property
     def ledger(self) -> dict[str, Any]:
@@ -86,7 +88,19 @@ def calls(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, Any]:
     part("epc_release.release.synth", synthesise=synthesise)
     part("epc_release.release.pipeline", build=build, plan=plan)
     part("epc_release.manifests.verify", verify=verify)
+
+    def origin(release: str, *_: object, remote: bool) -> SimpleNamespace:
+        seen["origin"] = (release, remote)
+        return SimpleNamespace(findings=(), told="", version=None)
+
     part("epc_release.release.publish.reader", open_reader=lambda uri: uri)
+    part(
+        "epc_release.release.publish.origin",
+        latest_of=lambda reader: "t2" if reader == "place" else None,
+        parent=lambda uri: uri,
+        verify_origin=origin,
+        Expected=lambda *known: known,
+    )
     part("epc_release.release.publish.protocol", publish=publish)
     return seen
 
@@ -127,8 +141,14 @@ def test_verify_shows_the_report_and_exits_by_it(
 ) -> None:
     assert main(["verify", "good", "--deep"]) == 0
     assert calls["verify"] == ("good", True)
+    assert calls["origin"] == ("good", False)
+    assert main(["verify", "place"]) == 0
+    assert calls["verify"] == ("place/t2", False)
+    assert main(["verify", "good", "--not-older-than", "lately"]) == 2
+    assert main(["verify", "good", "--seen", "file"]) == 2
+    capsys.readouterr()
     assert main(["verify", "bad", "--json"]) == 2
-    assert capsys.readouterr().out == 'the report\n{\n  "ok": false\n}\n'
+    assert capsys.readouterr().out == '{\n  "ok": false\n}\n'
 
 
 def test_synth_is_asked_for_what_was_said(
