@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from tests.integration.conftest import MakeRelease, Place, Server
 
 ALL = os.environ.get("EPC_RELEASE_FAULTS") == "all"
-SAMPLE = 3  # points of each fault
+SAMPLE = 2  # points of each fault
 
 
 @pytest.fixture(scope="module")
