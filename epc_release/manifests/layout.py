@@ -18,6 +18,7 @@ from epc_release.schemas.register import CodeList
 DESCRIPTOR, CHECKSUMS = "datapackage.json", "SHA256SUMS"
 LEDGER, QUALITY, DISCLOSURE = "ledger.json", "quality.json", "disclosure.json"
 ISSUES, DICTIONARY = "quality/issues.parquet", "dictionary.csv"
+CHANGES = "changes"  # below it a folder for each release that the lists begin with
 LICENCE_MEMBER = "LICENCE.txt"
 MISSING_PARTITION = "__HIVE_DEFAULT_PARTITION__"
 UNKNOWN_YEAR = "unknown"

@@ -9,9 +9,11 @@ import click
 
 from epc_release import __version__
 from epc_release.release.cli import (
+    apply,
     build,
     check,
     dialect,
+    diff,
     explain,
     failure,
     init,
@@ -32,9 +34,9 @@ SECTIONS: dict[str, tuple[click.Command, ...]] = {
         check.check,
         policy.policy,
     ),
-    "Build": (build.build, verify.verify, risk.risk, leaks.leaks),
+    "Build": (build.build, verify.verify, risk.risk, leaks.leaks, diff.diff),
     "Publish": (publish.publish,),
-    "Readers": (explain.explain,),
+    "Readers": (apply.apply, explain.explain),
 }
 
 
