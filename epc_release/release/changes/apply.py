@@ -17,16 +17,16 @@ from pathlib import Path
 import polars as pl
 
 from epc_release.errors import ReleaseError
-from epc_release.manifests.described import DescribedTable
-from epc_release.manifests.facts import FileFacts
-from epc_release.manifests.layout import partition_value
-from epc_release.release.changes.document import (
+from epc_release.manifests.changes import (
     CHANGED,
     GONE,
     REPLACED,
     TableChange,
     described,
 )
+from epc_release.manifests.described import DescribedTable
+from epc_release.manifests.facts import FileFacts
+from epc_release.manifests.layout import partition_value
 from epc_release.release.changes.folder import write_tables
 from epc_release.release.changes.patch import PatchTask, patch
 from epc_release.release.changes.records import OLD_PARTITION, OLD_ROW

@@ -16,13 +16,7 @@ import pyarrow.parquet as pq
 
 from epc_release.errors import ReleaseError
 from epc_release.manifests.canonical import to_json, write_text
-from epc_release.manifests.columns import arrow_schema
-from epc_release.manifests.described import DescribedTable
-from epc_release.manifests.facts import FileFacts
-from epc_release.manifests.layout import partition_order
-from epc_release.release.changes import records as lists
-from epc_release.release.changes.digests import DigestTask, digest
-from epc_release.release.changes.document import (
+from epc_release.manifests.changes import (
     CHANGED,
     DOCUMENT,
     GONE,
@@ -35,6 +29,12 @@ from epc_release.release.changes.document import (
     shape,
     to_document,
 )
+from epc_release.manifests.columns import arrow_schema
+from epc_release.manifests.described import DescribedTable
+from epc_release.manifests.facts import FileFacts
+from epc_release.manifests.layout import partition_order
+from epc_release.release.changes import records as lists
+from epc_release.release.changes.digests import DigestTask, digest
 from epc_release.release.changes.lists import ListFile, write_list
 from epc_release.release.changes.pairs import Paired, PairTask, Range, pair
 from epc_release.release.changes.sides import Side

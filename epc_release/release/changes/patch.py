@@ -14,13 +14,13 @@ import polars as pl
 import pyarrow as pa
 
 from epc_release.errors import ReleaseError
+from epc_release.manifests.changes import State
 from epc_release.manifests.columns import SCHEMA_KEY, arrow_schema
 from epc_release.manifests.content import csv_lines
 from epc_release.manifests.contents import WHOLE, Contents
 from epc_release.manifests.described import DescribedTable
 from epc_release.manifests.facts import FileFacts
 from epc_release.release.changes.digests import frames
-from epc_release.release.changes.document import State
 from epc_release.release.changes.records import NEW_ROW, OLD_PARTITION, OLD_ROW
 from epc_release.release.write.fragments import BLOCK_ROWS
 from epc_release.release.write.parquet import open_part, to_arrow

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from epc_release.errors import ReleaseError
+from epc_release.manifests.changes import REPLACED, SAME, Changes, TableChange
 from epc_release.release.changes.compare import Comparison, compare
-from epc_release.release.changes.document import REPLACED, SAME, Changes, TableChange
 from epc_release.release.changes.sides import open_side
 from epc_release.release.execute import Executor
 from epc_release.release.progress import Progress

@@ -17,13 +17,27 @@ from epc_release.release.told import Told, read_told
 
 
 class Side:
-    """A release; parts that are elsewhere are kept in ``cache``."""
+    """A release; parts that are elsewhere are kept in ``cache``.
 
-    def __init__(self, told: Told, reader: Reader, root: Path | None, cache: Path) -> None:
+    ``own``: this process has just written and hashed them.
+    """
+
+    def __init__(
+        self,
+        told: Told,
+        reader: Reader,
+        root: Path | None,
+        cache: Path,
+        *,
+        own: bool = False,
+    ) -> None:
         self.told, self._reader, self._root, self._cache = told, reader, root, cache
+        self._own = own
 
     def fetch(self, parts: Sequence[FileFacts], progress: Progress) -> None:
         """Have these parts here, and right. Raises E750 and what the store raises."""
+        if self._own:
+            return
         wanted = [Wanted(part.path, part.bytes, part.sha256) for part in parts]
         total = sum(file.bytes for file in wanted)
         with progress.stage(f"read {self.told.release}", total, "bytes") as tell:

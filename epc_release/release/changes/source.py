@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from epc_release.errors import ReleaseError
+from epc_release.manifests.changes import DOCUMENT, Changes, TableChange, read_document
 from epc_release.manifests.facts import FileFacts
 from epc_release.manifests.layout import CHANGES, CHECKSUMS, is_safe_path
 from epc_release.manifests.reader import Reader
-from epc_release.release.changes.document import DOCUMENT, Changes, TableChange, read_document
 from epc_release.release.fetch.download import Wanted, download
 from epc_release.release.progress import Progress
 from epc_release.release.publish.candidate import parse_sums
