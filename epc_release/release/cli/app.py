@@ -16,6 +16,7 @@ from epc_release.release.cli import (
     diff,
     explain,
     failure,
+    fetch,
     init,
     leaks,
     policy,
@@ -36,7 +37,7 @@ SECTIONS: dict[str, tuple[click.Command, ...]] = {
     ),
     "Build": (build.build, verify.verify, risk.risk, leaks.leaks, diff.diff),
     "Publish": (publish.publish,),
-    "Readers": (apply.apply, explain.explain),
+    "Readers": (fetch.fetch, apply.apply, explain.explain),
 }
 
 
