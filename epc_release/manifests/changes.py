@@ -189,6 +189,8 @@ def _read_table(told: Mapping[str, Any]) -> TableChange:
             raise ValueError("a partition with a path that is not its own")
     if told["status"] not in (SAME, CHANGED, REPLACED, GONE):
         raise ValueError("a status that is not known")
+    if told["status"] == SAME and not all(each.same for each in partitions):
+        raise ValueError("a table that is the same and is not")
     return TableChange(
         name=found.name,
         status=told["status"],

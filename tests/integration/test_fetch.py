@@ -443,6 +443,27 @@ def test_changes_are_applied_from_afar(
     assert made.bytes < sum(map(len, files(second / "parquet").values())) / 2
 
 
+def test_some_partitions_are_followed_alone(
+    days: tuple[Path, Path], serve: Serve, tmp_path: Path
+) -> None:
+    first, second = days
+    held, made = tmp_path / "held", tmp_path / "made"
+    fetch(str(first), held, "local_authority=E06000001")
+    uri, handler = serve(second)
+    with pytest.raises(ReleaseError) as caught:
+        apply(str(held), [uri], made, SerialExecutor(), Silent())
+    assert (caught.value.problem.code, caught.value.exit) == ("E754", 7)
+    assert "--parts" in caught.value.fix
+    apply(str(held), [uri], made, SerialExecutor(), Silent(), some=True)
+    assert content(made) == {PART: content(second)[PART]}
+    assert not [path for path, _ in handler.asked if "/flat/" in path]
+    again = tmp_path / "again"
+    (held / PART).unlink()
+    with pytest.raises(ReleaseError) as caught:
+        apply(str(held), [uri], again, SerialExecutor(), Silent(), some=True)
+    assert caught.value.problem.code == "E754"
+
+
 GUIDE = Path(__file__).parents[2] / "docs" / "fetch.md"
 
 

@@ -115,7 +115,7 @@ def changes(old: Path, new: Path, out: Path) -> Path:
     return out
 
 
-@settings(max_examples=30)
+@settings(max_examples=20)
 @given(chains())
 def test_changes_of_a_chain_make_the_last_release(chain: list[dict[str, Any]]) -> None:
     root = Path(tempfile.mkdtemp())

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import polars as pl
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from epc_release.release.spill import Spill, write_spill
@@ -37,7 +38,7 @@ def digest(task: DigestTask) -> tuple[Spill, ...]:
     """Run one partition, ``_SPILL_ROWS`` at a time."""
     spills: list[Spill] = []
     held: list[pl.DataFrame] = []
-    for start, rows in frames(task.file):
+    for start, rows in frames(task.file, coded=True):
         held.append(_digests(rows, task.key, start))
         if sum(len(each) for each in held) >= _SPILL_ROWS:
             spills.append(_spill(task, len(spills), held))
@@ -46,10 +47,15 @@ def digest(task: DigestTask) -> tuple[Spill, ...]:
     return tuple(spills)
 
 
-def frames(file: Path) -> Iterator[tuple[int, pl.DataFrame]]:
-    """The rows of a part, and the number of the first of them, a batch at a time."""
+def frames(file: Path, *, coded: bool = False) -> Iterator[tuple[int, pl.DataFrame]]:
+    """The rows of a part, and the number of the first of them, a batch at a time.
+
+    ``coded``: text is Categorical, of which each value is decoded and digested once.
+    """
     start = 0
-    with pq.ParquetFile(file) as parquet:
+    schema = pq.read_schema(file)
+    texts = [name for name in schema.names if schema.field(name).type == pa.string()]
+    with pq.ParquetFile(file, read_dictionary=texts if coded else None) as parquet:
         for batch in parquet.iter_batches(BATCH_ROWS, use_threads=False):
             found = pl.DataFrame(pl.from_arrow(batch))
             yield start, found

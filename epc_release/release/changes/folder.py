@@ -28,7 +28,8 @@ def write_tables(
     package = {
         "$schema": PROFILE,
         **{key: base[key] for key in _SHARED if key in base},
-        "description": "The tables of a release alone, made of an earlier one and its changes.",
+        "description": "Tables of a release, or some of their partitions, made of an earlier one"
+        " and its changes.",
         "version": release,
         "created": created,
         "epcRelease": {

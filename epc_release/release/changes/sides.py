@@ -48,6 +48,10 @@ class Side:
                 check_part(self._root, file)
                 tell(file.bytes)
 
+    def has(self, part: FileFacts) -> bool:
+        """Whether a part is there: of a folder it may be one of those that were not fetched."""
+        return self._root is None or (self._root / part.path).is_file()
+
     def local(self, part: FileFacts) -> Path:
         """The file of a part that was fetched."""
         return (self._root or self._cache) / part.path

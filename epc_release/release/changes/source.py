@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -30,8 +30,8 @@ class Source:
     bytes: int
     folder: Path = field(default_factory=Path)
 
-    def fetch(self, folder: Path, progress: Progress) -> int:
-        """Bring the Parquet lists into ``folder``; the bytes of all that was read.
+    def fetch(self, folder: Path, tables: Collection[str], progress: Progress) -> int:
+        """Bring the Parquet lists of tables into ``folder``; the bytes of all that was read.
 
         Raises E748 to E750 and what the store raises.
         """
@@ -39,6 +39,7 @@ class Source:
         files = [
             Wanted(self.prefix + file.path, file.bytes, file.sha256)
             for table in self.changes.tables
+            if table.name in tables
             for file in lists(table)
         ]
         total = sum(file.bytes for file in files)

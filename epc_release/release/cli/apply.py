@@ -23,6 +23,7 @@ from epc_release.release.cli.output import as_json, result
     metavar="DIR",
     help="A new folder for the tables.",
 )
+@click.option("--parts", is_flag=True, help="OLD holds some partitions only: follow these.")
 @click.option(
     "--jobs",
     type=click.IntRange(min=1),
@@ -31,12 +32,15 @@ from epc_release.release.cli.output import as_json, result
     help="Worker processes.  [default: all cores]",
 )
 @click.option("--json", "json_output", is_flag=True, help="Print the result as JSON.")
-def apply(old: str, changes: tuple[str, ...], out: Path, jobs: int, json_output: bool) -> None:
+def apply(
+    old: str, changes: tuple[str, ...], out: Path, parts: bool, jobs: int, json_output: bool
+) -> None:
     """Make the Parquet tables of a newer release of OLD and CHANGES, the oldest changes first.
 
-    OLD is a release, or what apply made. CHANGES are folders or URIs: of a release with changes
-    since OLD, or a folder with changes.json. Of them only the lists are read. Every partition that
-    is made is compared with the new release's content_sha256; exit code 7: nothing was kept.
+    OLD is a release, what apply made, or with --parts some partitions that fetch brought. CHANGES
+    are folders or URIs: of a release with changes since OLD, or a folder with changes.json. Of them
+    only the lists are read. Every partition that is made is compared with the new release's
+    content_sha256; exit code 7: nothing was kept.
 
     \b
     Examples:
@@ -49,7 +53,7 @@ def apply(old: str, changes: tuple[str, ...], out: Path, jobs: int, json_output:
 
     executor = open_executor("local", jobs)
     try:
-        report = make(old, changes, out, executor, progress.start())
+        report = make(old, changes, out, executor, progress.start(), some=parts)
     finally:
         executor.close()
     if json_output:
