@@ -199,6 +199,9 @@ def test_the_same_bytes_again(tmp_path: Path) -> None:
     rows = [(str(n), "E06000001", "x", n / 7, None, None, None) for n in range(300)]
     a = Small("a", SHAPES, {"keyed": rows}).write(tmp_path)
     b = Small("b", SHAPES, {"keyed": [*rows[5:], ("new", *rows[0][1:])]}).write(tmp_path)
+    left = tmp_path / ".one.part" / "keyed"  # by a run that was killed
+    left.mkdir(parents=True)
+    (left / "old").touch()
     one = changes(a, b, tmp_path / "one")
     with small_pieces():
         two = changes(a, b, tmp_path / "two")

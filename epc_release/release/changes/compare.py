@@ -45,7 +45,7 @@ from epc_release.release.progress import Progress
 from epc_release.release.spill import Spill
 from epc_release.release.told import parts_of
 
-BUCKET_ROWS = 500_000  # of both sides, about
+BUCKET_ROWS = 250_000  # of both sides, about
 MOST_SHARE, FEW_ROWS = 0.5, 10_000
 
 

@@ -77,6 +77,7 @@ def difference(
     if out is not None and out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise ReleaseError("E744", folder=out)
     made = work / "made" if out is None else out.with_name(f".{out.name}.part")
+    shutil.rmtree(made, ignore_errors=True)  # what a run that was killed left
     job = Comparison(
         open_side(old, work / "old"),
         open_side(new, work / "new"),
