@@ -18,7 +18,7 @@ from epc_release.release.spill import Spill, write_spill
 from epc_release.schemas.checks.keys import key_digest, row_digest
 
 BATCH_ROWS = 1 << 16
-_SPILL_ROWS = 1 << 20
+_SPILL_ROWS, _CODED_ROWS = 1 << 20, 1 << 18
 ROW, BUCKET = "row", "bucket"
 KEY, RECORD = ("k1", "k2"), ("r1", "r2")
 
@@ -50,12 +50,15 @@ def digest(task: DigestTask) -> tuple[Spill, ...]:
 def frames(file: Path, *, coded: bool = False) -> Iterator[tuple[int, pl.DataFrame]]:
     """The rows of a part, and the number of the first of them, a batch at a time.
 
-    ``coded``: text is Categorical, of which each value is decoded and digested once.
+    ``coded``: text is Categorical, of which each value is decoded and digested once; not that of
+    a large file, since all its values would stay in memory until its end.
     """
     start = 0
     schema = pq.read_schema(file)
     texts = [name for name in schema.names if schema.field(name).type == pa.string()]
-    with pq.ParquetFile(file, read_dictionary=texts if coded else None) as parquet:
+    coded = coded and pq.read_metadata(file).num_rows <= _CODED_ROWS
+    names = texts if coded else None
+    with pq.ParquetFile(file, read_dictionary=names, pre_buffer=False) as parquet:
         for batch in parquet.iter_batches(BATCH_ROWS, use_threads=False):
             found = pl.DataFrame(pl.from_arrow(batch))
             yield start, found
