@@ -18,6 +18,7 @@ from epc_release.manifests.columns import schema_id
 from epc_release.manifests.facts import (
     AggregateFacts,
     ArchiveFacts,
+    ChangeFacts,
     FileFacts,
     ReleaseFacts,
     TableFacts,
@@ -89,6 +90,7 @@ def descriptor(facts: ReleaseFacts, documents: Sequence[FileFacts] = ()) -> dict
             *(_aggregate(facts, table, csv) for table in facts.aggregates for csv in (True, False)),
             *(_document(facts, document) for document in documents),
             *(_archive(facts, archive) for archive in facts.archives),
+            *(_change(facts, change) for change in facts.changes),
         ],
     }
 
@@ -254,6 +256,44 @@ def _archive(facts: ReleaseFacts, archive: ArchiveFacts) -> dict[str, Any]:
                 }
                 for member in archive.members
             ],
+        },
+    }
+
+
+def _change(facts: ReleaseFacts, change: ChangeFacts) -> dict[str, Any]:
+    """Lists in Parquet are tables; their CSV and the index stand beside them as plain files."""
+    file, schema = change.file, change.schema
+    form = "parquet" if schema else ("gz" if file.path.endswith(".gz") else "binary")
+    mediatype = {"parquet": PARQUET, "gz": "application/gzip", "binary": "application/json"}[form]
+    names = [f"changes-since-{change.since}", *([change.table] if change.table else [])]
+    names += [f"{change.kind}-{change.number}"] if change.table else []
+    told = {
+        "index": "counts by table and partition, and what each partition was and is",
+        "records": "records that were added or changed, as they are now",
+        "removed": "places that records left, by partition and row of the old file",
+    }[change.kind]
+    title = f"Changes since release {change.since}: {told}"
+    schemas = [t.schema for t in facts.tables if change.table in (None, t.name)]
+    return {
+        "name": "-".join([*names, *(["csv"] if form == "gz" else [])]),
+        "title": f"{change.table}. {title}" if change.table else title,
+        **({"type": "table"} if schema else {}),
+        "path": file.path,
+        "format": form,
+        "mediatype": mediatype,
+        **({} if schema else {"bytes": file.bytes}),
+        "hash": f"sha256:{file.sha256}",
+        "licenses": licences(facts.register, facts.policy, schemas),
+        **({"schema": released_schema(schema)} if schema else {}),
+        "epcRelease": {
+            "kind": "changes",
+            "since": change.since,
+            "table": change.table,
+            "list": change.kind,
+            "partition": next((t.partition for t in facts.tables if t.name == change.table), None),
+            "rows": file.rows,
+            "bytes": file.bytes,
+            **({"schemaId": schema_id(schema)} if schema else {}),
         },
     }
 

@@ -43,5 +43,6 @@ def describe(facts: ReleaseFacts, folder: Path) -> None:
     ]
     parts = [part for table in facts.tables for part in table.parts]
     parts += [file for aggregate in facts.aggregates for file in aggregate.files]
+    parts += [change.file for change in facts.changes]
     listed = [*parts, *facts.archives, *facts.others, *documents, *written]
     write_text(folder, CHECKSUMS, checksums(listed))

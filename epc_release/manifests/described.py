@@ -53,6 +53,23 @@ class DescribedAggregate:
 
 
 @dataclass(frozen=True)
+class DescribedChange:
+    """A file of what changed since the release ``since``; a list in Parquet has a schema.
+
+    ``partition`` is the column of its table's partitions.
+    """
+
+    name: str
+    since: str
+    table: str | None
+    kind: str
+    file: FileFacts
+    partition: str | None = None
+    schema: TableSchema | None = None
+    schema_id: str = ""
+
+
+@dataclass(frozen=True)
 class Described:
     """What a descriptor says of a release's files."""
 
@@ -61,6 +78,7 @@ class Described:
     archives: tuple[ArchiveFacts, ...]
     documents: tuple[FileFacts, ...] = ()
     counted: tuple[DescribedAggregate, ...] = ()
+    changes: tuple[DescribedChange, ...] = ()
 
     @property
     def aggregates(self) -> tuple[DescribedAggregate, ...]:
@@ -71,8 +89,9 @@ class Described:
     def files(self) -> dict[str, FileFacts]:
         """Every data file by its path."""
         parts = [part for table in self.tables for part in table.files]
-        counted = (each.file for each in self.counted)
-        return {f.path: f for f in (*parts, *counted, *self.archives, *self.documents)}
+        others = [each.file for each in self.counted]
+        others += [each.file for each in self.changes]
+        return {f.path: f for f in (*parts, *others, *self.archives, *self.documents)}
 
 
 def read_descriptor(data: bytes) -> Described:
@@ -88,7 +107,8 @@ def read_descriptor(data: bytes) -> Described:
     resources = _get(told, "resources", list)
     listed = [r for r in resources if isinstance(r, dict)]
     counted = [_aggregate(r) for r in listed if _is(r, "aggregate")]
-    rest = [r for r in listed if not _is(r, "aggregate")]
+    changes = [_change(r) for r in listed if _is(r, "changes")]
+    rest = [r for r in listed if not _is(r, "aggregate") and not _is(r, "changes")]
     tables = [_table(r) for r in rest if r.get("type") == "table"]
     others = [r for r in rest if r.get("type") != "table"]
     archives = [_archive(r) for r in others if not _is(r, "document")]
@@ -99,11 +119,13 @@ def read_descriptor(data: bytes) -> Described:
         tuple(archives),
         tuple(documents),
         tuple(counted),
+        tuple(changes),
     )
     names = [_get(resource, "name", str) for resource in resources]
     if not names or len(set(names)) != len(names):
         raise ValueError("names of resources are missing or stand twice")
-    if len(found.files) != sum(len(t.files) for t in tables) + len(others) + len(counted):
+    single = len(others) + len(counted) + len(changes)
+    if len(found.files) != sum(len(t.files) for t in tables) + single:
         raise ValueError("a path stands in two resources")
     return found
 
@@ -194,6 +216,22 @@ def _aggregate(told: Mapping[str, Any]) -> DescribedAggregate:
         schema=_schema(_get(told, "schema", dict)),
         schema_id=_get(own, "schemaId", str),
         file=FileFacts(_path(told), _get(own, "bytes", int), _sha256(told), rows),
+    )
+
+
+def _change(told: Mapping[str, Any]) -> DescribedChange:
+    own = _get(told, "epcRelease", dict)
+    table = told.get("type") == "table"
+    rows = None if own.get("rows") is None else _get(own, "rows", int)
+    return DescribedChange(
+        name=_get(told, "name", str),
+        since=_get(own, "since", str),
+        table=_text(own, "table"),
+        kind=_get(own, "list", str),
+        partition=_text(own, "partition"),
+        file=FileFacts(_path(told), _get(own, "bytes", int), _sha256(told), rows),
+        schema=_schema(_get(told, "schema", dict)) if table else None,
+        schema_id=_get(own, "schemaId", str) if table else "",
     )
 
 

@@ -179,6 +179,22 @@ class AggregateFacts:
 
 
 @dataclass(frozen=True)
+class ChangeFacts:
+    """One file of what changed since the earlier release ``since``.
+
+    ``kind`` is ``records``, ``removed`` or ``index`` (``changes.json``, of no one ``table``);
+    ``schema`` is that of a Parquet list. ``number`` tells the parts of a list.
+    """
+
+    since: str
+    kind: str
+    file: FileFacts
+    table: str | None = None
+    number: int = 0
+    schema: TableSchema | None = None
+
+
+@dataclass(frozen=True)
 class PolicyFacts:
     """The policy as the release tells it; reasons map a rule's id to its public reason.
 
@@ -209,9 +225,9 @@ class ReleaseFacts:
     """Everything that descriptor, checksums, ledger and pages are made from.
 
     ``others`` are files that are no table's part, no archive and none of ``describe``'s own
-    (changes, pages): the checksums cover them too. ``accepted`` are the data quality
-    gates (table, code) that were not passed and accepted by the release manager. ``identifying``
-    are the register's other policies under which records stay personal data.
+    (pages): the checksums cover them too. ``changes`` are since earlier releases. ``accepted`` are
+    the data quality gates (table, code) that were not passed and accepted by the release manager.
+    ``identifying`` are the register's other policies under which records stay personal data.
     """
 
     register: Register
@@ -226,6 +242,7 @@ class ReleaseFacts:
     synthetic: bool = False
     others: tuple[FileFacts, ...] = ()
     aggregates: tuple[AggregateFacts, ...] = ()
+    changes: tuple[ChangeFacts, ...] = ()
     accepted: tuple[tuple[str, str], ...] = ()
     refused: tuple[RefusedFacts, ...] = ()
     identifying: tuple[str, ...] = ()

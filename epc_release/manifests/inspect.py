@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from epc_release.manifests.columns import FIELD_METADATA, FILE_METADATA, SCHEMA_KEY, arrow_schema
-from epc_release.manifests.described import DescribedAggregate, DescribedTable
+from epc_release.manifests.described import DescribedAggregate, DescribedChange, DescribedTable
 from epc_release.manifests.facts import ArchiveFacts, FileFacts
 from epc_release.manifests.layout import LICENCE_MEMBER
 from epc_release.manifests.report import Finding
@@ -34,9 +34,11 @@ _END_BYTES = 22  # of the record that ends a zip without comment
 
 
 def inspect_part(
-    file: BinaryIO, part: FileFacts, table: DescribedTable | DescribedAggregate
+    file: BinaryIO, part: FileFacts, table: DescribedTable | DescribedAggregate | DescribedChange
 ) -> Iterator[Finding]:
     """The footer of a Parquet part: number of rows, names and types of columns, metadata."""
+    if table.schema is None:
+        raise ValueError("a part has a schema")
     try:
         parquet = pq.ParquetFile(file)
         found, rows = parquet.schema_arrow, parquet.metadata.num_rows

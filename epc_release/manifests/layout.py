@@ -19,6 +19,7 @@ DESCRIPTOR, CHECKSUMS = "datapackage.json", "SHA256SUMS"
 SIGNATURE = "SHA256SUMS.minisig"  # of the checksums, so it is not among them
 LEDGER, QUALITY, DISCLOSURE = "ledger.json", "quality.json", "disclosure.json"
 ISSUES, DICTIONARY = "quality/issues.parquet", "dictionary.csv"
+CHANGES = "changes"  # below it a folder for each release that the lists begin with
 LICENCE_MEMBER = "LICENCE.txt"
 MISSING_PARTITION = "__HIVE_DEFAULT_PARTITION__"
 UNKNOWN_YEAR = "unknown"

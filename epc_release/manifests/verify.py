@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from epc_release.errors import ReleaseError
+from epc_release.manifests.changed import inspect_changes
 from epc_release.manifests.checksums import parse_checksums
 from epc_release.manifests.counted import inspect_counted
 from epc_release.manifests.deep import verify_rows
@@ -57,6 +58,7 @@ def verify(release: Path | Reader, *, deep: bool = False) -> VerifyReport:
         findings += _compare_rows(reader, described, listing)
         inspected = list(_inspect(reader, described, sound))
         inspected += inspect_counted(reader, described, sound)
+        inspected += inspect_changes(reader, described, sound)
         findings += inspected
         seen = None
         if deep:
@@ -175,7 +177,10 @@ def _compare_files(
         if file.sha256 != hashes[path]:
             yield _other_hash(path, hashes[path], file.sha256, DESCRIPTOR)
     for path in sorted(listing.keys() - files.keys()):
-        if path.startswith(("parquet/", "csv/", "aggregates/")) or path in (ISSUES, DICTIONARY):
+        if path.startswith(("parquet/", "csv/", "aggregates/", "changes/")) or path in (
+            ISSUES,
+            DICTIONARY,
+        ):
             yield Finding("E704", path, {"where": DESCRIPTOR})
 
 

@@ -46,7 +46,8 @@ class Settings:
     ``TABLE=`` before it where the table is forced. ``dialects`` are files that tell how other
     sources spell the register's tables. ``archives`` names which zips are made: one per
     ``partition``, one per ``year``, one of ``all``. ``previous`` is the release to compare rows
-    with (``latest`` of ``to`` and ``none`` are names); ``accept`` has codes of data quality gates
+    with (``latest`` of ``to`` and ``none`` are names) and ``changes`` since how many of the earlier
+    ones at ``to`` what changed is listed; ``accept`` has codes of data quality gates
     that are passed in this one build, for ``reason``, and ``override_interval`` is true where it is
     made although the policy's interval is not over. ``approval`` is ``required`` where a build
     needs a policy that somebody approved, whatever the policy itself says. ``profile``: the cost of
@@ -72,6 +73,7 @@ class Settings:
     release: str | None = None
     cutoff: datetime | None = None
     previous: str | None = None
+    changes: int = 1
     encoding: str | None = None
     jobs: int = os.cpu_count() or 1
     memory: int = DEFAULT_MEMORY

@@ -146,6 +146,7 @@ PARSERS: Mapping[str, Parser] = {
     "release": lambda raw, _: values.release_id(raw),
     "cutoff": lambda raw, _: values.moment(raw),
     "previous": _previous,
+    "changes": _count(0, 100),
     "accept": _accept,
     "override_interval": _flag,
     "reason": _text,

@@ -24,6 +24,7 @@ from epc_release.release import keep, quarantine
 from epc_release.release.aggregates import make_aggregates
 from epc_release.release.approvals import check_approval
 from epc_release.release.assemble import release_facts, table_facts, write_archives
+from epc_release.release.changes.make import make_changes
 from epc_release.release.collisions import check_collisions
 from epc_release.release.config import Settings
 from epc_release.release.context import Job, load_context, save_job
@@ -185,6 +186,10 @@ def _make(
     with spent("describe"):
         aggregates = make_aggregates(context, finished, _lost(taken))
         facts = release_facts(prepared, tables, archives, judged.told, aggregates)
+    with spent("changes"):
+        changes = make_changes(prepared.settings, facts, work, executor, progress)
+        facts = replace(facts, changes=changes)
+    with spent("describe"):
         describe(facts, context.job.release)
     _gather(path, found, work / "kept" / "quarantine")
     gather(prepared, work, work / "kept" / "private")

@@ -101,6 +101,7 @@ def _facts(prepared: Prepared, previous: str | None) -> dict[str, Any]:
         "key": key_id(prepared),
         "cell key": cell_keyring().key_id if prepared.policy.needs_cell_key else None,
         "previous release": previous,
+        "changes": settings.changes,
         "out": settings.out.resolve(),
         "limit": settings.limit,
         "archives": settings.archives,

@@ -9,12 +9,15 @@ import click
 
 from epc_release import __version__
 from epc_release.release.cli import (
+    apply,
     build,
     check,
     dialect,
+    diff,
     doctor,
     explain,
     failure,
+    fetch,
     init,
     keygen,
     leaks,
@@ -39,7 +42,7 @@ SECTIONS: dict[str, tuple[click.Command, ...]] = {
         check.check,
         policy.policy,
     ),
-    "Build": (build.build, verify.verify, risk.risk, leaks.leaks),
+    "Build": (build.build, verify.verify, risk.risk, leaks.leaks, diff.diff),
     "Publish": (
         publish.publish,
         manage.approve,
@@ -51,7 +54,7 @@ SECTIONS: dict[str, tuple[click.Command, ...]] = {
         purge.purge,
         unlock.unlock,
     ),
-    "Readers": (explain.explain,),
+    "Readers": (fetch.fetch, apply.apply, explain.explain),
 }
 
 

@@ -86,8 +86,15 @@ _OPTIONS = (
     click.option(
         "--previous",
         metavar="RELEASE",
-        help="Folder or URI of the release to compare rows with; latest (of --to) or none."
+        help="Folder or URI of the release to compare rows with and to list changes since; latest"
+        " (of --to) or none."
         "  [default: latest, where --to is given]",
+    ),
+    click.option(
+        "--changes",
+        metavar="N",
+        help="Since how many earlier releases at --to the release lists what changed; 0 for none."
+        "  [default: 1]",
     ),
     click.option(
         "--accept",

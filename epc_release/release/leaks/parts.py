@@ -15,7 +15,7 @@ from epc_release.anonymise.leaks.documents import phrases
 from epc_release.anonymise.leaks.finding import STRUCTURE, VALUE
 from epc_release.anonymise.leaks.footers import Chunk, dissect
 from epc_release.manifests.columns import FIELD_METADATA, FILE_METADATA, SCHEMA_KEY, arrow_schema
-from epc_release.manifests.described import DescribedAggregate, DescribedTable
+from epc_release.manifests.described import DescribedAggregate, DescribedChange, DescribedTable
 from epc_release.manifests.inspect import DAMAGE
 from epc_release.manifests.issues import SCHEMA as ISSUES_SCHEMA
 from epc_release.manifests.layout import ISSUES, partition_value
@@ -34,14 +34,15 @@ class Part:
     def __init__(
         self,
         path: str,
-        described: DescribedTable | DescribedAggregate | None,
+        described: DescribedTable | DescribedAggregate | DescribedChange | None,
         data: bytes,
         private: Private,
     ) -> None:
         self._path, self._data, self._private = path, data, private
         self._table = described if isinstance(described, DescribedTable) else None
+        self._change = described if isinstance(described, DescribedChange) else None
         self._schema = ISSUES_SCHEMA if path == ISSUES else None
-        if described is not None:
+        if described is not None and described.schema is not None:
             self._schema = arrow_schema(described.schema).with_metadata(
                 {SCHEMA_KEY: described.schema_id.encode()}
             )
@@ -70,7 +71,7 @@ class Part:
         if self._schema is None or not same_writer(file):
             return False
         try:
-            block = BLOCK_ROWS if self._table else max(table.num_rows, 1)
+            block = BLOCK_ROWS if self._table or self._change else max(table.num_rows, 1)
             return rebuilt(self._path, file, table, self._schema, block) == self._data
         except DAMAGE:
             return False
@@ -93,6 +94,8 @@ class Part:
 
     def _partition(self, table: pa.Table) -> Iterator[Found]:
         """The folder's value must be that of the rows; none of its starred cells may stand."""
+        if self._change is not None:
+            yield from self._changed(table, self._change)
         described = self._table
         if described is None:
             return
@@ -103,9 +106,21 @@ class Part:
             set(texts(table.column(described.partition))) != {value} - {None}
         ):
             yield "name", STRUCTURE, "its folder tells a value that its rows do not have"
-        starred = self._private.starred.filter(
-            table=described.name, partition="" if value is None else value
-        )
+        yield from self._starred(table, described.name, value)
+
+    def _changed(self, table: pa.Table, change: DescribedChange) -> Iterator[Found]:
+        """A list of records holds those of many partitions."""
+        if change.partition not in table.column_names:
+            yield from self._starred(table, change.table or "", None)
+            return
+        places = pl.Series(table.column(change.partition))
+        for value in places.unique(maintain_order=True):
+            mine = places.eq_missing(pl.Series([value], dtype=places.dtype)).arg_true()
+            yield from self._starred(table.take(mine.to_arrow()), change.table or "", value)
+
+    def _starred(self, table: pa.Table, name: str, value: str | None) -> Iterator[Found]:
+        """None of the starred cells of a partition may stand in its rows."""
+        starred = self._private.starred.filter(table=name, partition="" if value is None else value)
         for (column,), cells in starred.group_by("column", maintain_order=True):
             if column in table.column_names:
                 count = texts(table.column(str(column))).is_in(cells["value"].implode()).sum()

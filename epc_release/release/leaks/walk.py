@@ -20,7 +20,12 @@ from epc_release.anonymise.leaks import gzips, zips
 from epc_release.anonymise.leaks.documents import decoded, phrases
 from epc_release.anonymise.leaks.finding import STRUCTURE, VALUE, Leak
 from epc_release.manifests.content import csv_header
-from epc_release.manifests.described import Described, DescribedAggregate, DescribedTable
+from epc_release.manifests.described import (
+    Described,
+    DescribedAggregate,
+    DescribedChange,
+    DescribedTable,
+)
 from epc_release.manifests.facts import ArchiveFacts
 from epc_release.manifests.layout import LICENCE_MEMBER
 from epc_release.release.leaks.cells import csv_cells
@@ -54,6 +59,11 @@ class Object:
     def counted(self) -> DescribedAggregate | None:
         """The table of counts that it is."""
         return next((t for t in self.described.counted if t.file.path == self.path), None)
+
+    @property
+    def changed(self) -> DescribedChange | None:
+        """The list of changes that it is."""
+        return next((c for c in self.described.changes if c.file.path == self.path), None)
 
     @property
     def archive(self) -> ArchiveFacts | None:
@@ -109,7 +119,12 @@ class Walk:
         source.seek(0)
         if magic == _PARQUET:
             found = self._object
-            part = Part(found.path, found.table or found.counted, source.read(), self._private)
+            part = Part(
+                found.path,
+                found.table or found.counted or found.changed,
+                source.read(),
+                self._private,
+            )
             for layer, kind, what in part.findings():
                 yield Leak(self._object.shown, layer, kind, what)
         elif is_zip:
@@ -119,7 +134,11 @@ class Walk:
             for problem in gzips.header(source):
                 yield self._structure("gzip header", problem)
             source.seek(0)
-            yield from self._packed("gzip content", gzips.content(source))
+            names = self._list_names()
+            if names is None:
+                yield from self._packed("gzip content", gzips.content(source))
+            else:
+                yield from self._unpacked_csv(source, names)
         elif magic == _ZSTD:
             file: Any = source
             with pa.CompressedInputStream(file, "zstd") as stream:
@@ -178,16 +197,39 @@ class Walk:
         if described is None:
             yield from self._packed(layer, zips.unpacked(source, info))
             return
-        stream = _Pieces(zips.unpacked(source, info))
-        yield from self._bytes(layer, stream.read)
-        expected = csv_header(tuple(described.csv_names))
-        pieces = _Pieces(zips.unpacked(source, info))
+        yield from self._csv(layer, described.csv_names, lambda: zips.unpacked(source, info))
+
+    def _list_names(self) -> tuple[str, ...] | None:
+        """The columns of a list of changes as CSV: those of the Parquet file beside it."""
+        path = self._object.path.removesuffix(".csv.gz") + ".parquet"
+        for change in self._object.described.changes:
+            if change.file.path == path and change.schema is not None:
+                return change.schema.names
+        return None
+
+    def _unpacked_csv(self, source: BinaryIO, names: tuple[str, ...]) -> Iterator[Leak]:
+        def pieces() -> Iterator[bytes]:
+            source.seek(0)
+            return gzips.content(source)
+
+        try:
+            yield from self._csv("gzip content", names, pieces)
+        except (*zips.DAMAGE, pa.ArrowException, OSError) as error:
+            yield self._structure("gzip content", f"it cannot be unpacked ({type(error).__name__})")
+
+    def _csv(
+        self, layer: str, names: tuple[str, ...], unpacked: Callable[[], Iterator[bytes]]
+    ) -> Iterator[Leak]:
+        """A CSV of these columns: its bytes, its header and every cell."""
+        yield from self._bytes(layer, _Pieces(unpacked()).read)
+        expected = csv_header(names)
+        pieces = _Pieces(unpacked())
         head = pieces.read(len(expected))
         if head != expected:
             yield self._structure(layer, "its header is not that of the descriptor")
             yield from self._cells(f"{layer}, header", phrases(head.decode("utf-8", "replace")))
         if self._private.digests:
-            for column, texts in csv_cells(pieces, described.csv_names):
+            for column, texts in csv_cells(pieces, names):
                 yield from self._column(f"{layer}, column {column}", texts, column)
 
     def _bytes(self, layer: str, read: Callable[[int], bytes]) -> Iterator[Leak]:

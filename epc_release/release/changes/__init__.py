@@ -1,0 +1,1 @@
+"""What changed between two releases, and how to follow: a pure function of what both publish."""

@@ -1,0 +1,98 @@
+"""Records of two releases paired by key, one bucket at a time.
+
+Grain: one bucket of a table's records by the hash of their key. A record that is equal and in the
+same partition is no change; of what is left, records of one key are paired and are changed ones;
+then what only the new release has was added, and what only the old one has was removed. Copies
+(of a key, or of a whole record where there is no key) are told apart as first, second and so on.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+
+from epc_release.release.changes.digests import KEY, RECORD, ROW
+from epc_release.release.spill import Spill, read_range, write_spill
+
+PART = "part"
+OTHER_PART, OTHER_ROW = "other_part", "other_row"
+_NUMBER = "copy"
+_DIGESTS = {PART: pl.Int32, ROW: pl.UInt32, **dict.fromkeys((*KEY, *RECORD), pl.UInt64)}
+
+
+@dataclass(frozen=True)
+class Range:
+    """Rows of a spill: digests of the partition at ``position``."""
+
+    position: int
+    path: Path
+    start: int
+    stop: int
+
+
+@dataclass(frozen=True)
+class PairTask:
+    """One bucket: digests of both sides; ``keyed`` where records have a key of their own."""
+
+    old: tuple[Range, ...]
+    new: tuple[Range, ...]
+    keyed: bool
+    target: Path
+
+
+@dataclass(frozen=True)
+class Paired:
+    """What a bucket has: records ``gone`` from old partitions and ``come`` into new ones.
+
+    Both are spills by position of the partition: the row there, and partition and row on the other
+    side (missing of records that were added or removed).
+    """
+
+    gone: Spill
+    come: Spill
+    rows: int
+
+
+def pair(task: PairTask) -> Paired:
+    """Run one bucket."""
+    old, new = _numbered(task.old), _numbered(task.new)
+    same = [PART, *KEY, *RECORD, _NUMBER]
+    old, new = old.join(new, on=same, how="anti"), new.join(old, on=same, how="anti")
+    if task.keyed:
+        old, new = (_copies(side, KEY, (*RECORD, PART, ROW)) for side in (old, new))
+        gone, come = _joined(old, new), _joined(new, old)
+    else:
+        gone, come = _joined(old, new.clear()), _joined(new, old.clear())
+    return Paired(
+        write_spill(task.target.with_suffix(".gone"), gone, PART, drop_label=True),
+        write_spill(task.target.with_suffix(".come"), come, PART, drop_label=True),
+        len(gone) + len(come),
+    )
+
+
+def _numbered(ranges: tuple[Range, ...]) -> pl.DataFrame:
+    """The digests of one side, equal ones of a partition numbered in the order of their rows."""
+    parts = [
+        read_range(each.path, each.start, each.stop).with_columns(
+            pl.lit(each.position, pl.Int32).alias(PART)
+        )
+        for each in ranges
+    ]
+    rows = pl.concat(parts) if parts else pl.DataFrame(schema=_DIGESTS)
+    return _copies(rows.select(*_DIGESTS), (PART, *KEY, *RECORD), (ROW,))
+
+
+def _copies(rows: pl.DataFrame, of: tuple[str, ...], order: tuple[str, ...]) -> pl.DataFrame:
+    """With the number of each copy of ``of``, in this order."""
+    number = pl.int_range(pl.len(), dtype=pl.UInt32).over(of)
+    return rows.sort(*of, *order).with_columns(number.alias(_NUMBER))
+
+
+def _joined(one: pl.DataFrame, other: pl.DataFrame) -> pl.DataFrame:
+    """Places of the records of one side, with those of their partners on the other."""
+    by = [*KEY, _NUMBER]
+    partners = other.select(*by, pl.col(PART).alias(OTHER_PART), pl.col(ROW).alias(OTHER_ROW))
+    found = one.join(partners, on=by, how="left")
+    return found.select(pl.col(PART).cast(pl.String), ROW, OTHER_PART, OTHER_ROW)

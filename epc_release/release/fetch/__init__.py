@@ -1,0 +1,1 @@
+"""A published release, or some of its partitions, into a folder of one's own."""
