@@ -147,9 +147,10 @@ def disclosure(arguments: argparse.Namespace) -> None:
     }
     print(f"epc-release / duckdb: {ratios}", flush=True)
     taken = _suppression(arguments, source)
+    rules = _rules(arguments)
     small = {"rows": arguments.small, "seconds": alone.seconds, "ratios": spread(alone.ratios)}
     whole = {"rows": arguments.rows, "runs": runs, "ratios": ratios}
-    save("disclosure", {"k_alone": small, "measures": whole, "suppression": taken})
+    save("disclosure", {"k_alone": small, "measures": whole, "suppression": taken, "rules": rules})
 
 
 def _suppression(arguments: argparse.Namespace, source: Path) -> dict[str, Any]:
@@ -162,12 +163,28 @@ def _suppression(arguments: argparse.Namespace, source: Path) -> dict[str, Any]:
             measuring, _ = _answered(measures, arguments.at)
             command = bench_disclosure.suppression(source, bench_disclosure.FEW, limit)
             _, taken = _answered(command, arguments.at)
-            runs.append({"measuring": asdict(measuring), "suppression": taken})
+            runs.append({"measuring": asdict(measuring), "suppression": taken, "rules": rules})
             print(f"  {limit} {number + 1}: {taken}; all measures {measuring.cpu:.1f} CPU s")
         ratios = spread([run["suppression"]["cpu"] / run["measuring"]["cpu"] for run in runs])
         print(f"suppression for {limit} / measuring, CPU seconds: {ratios}", flush=True)
         found[limit] = {"runs": runs, "ratios": ratios}
     return found
+
+
+def _rules(arguments: argparse.Namespace) -> dict[str, Any]:
+    """CPU seconds of rules within a de-identified build, by the build's own profile."""
+    source = extract(arguments.at, arguments.small)
+    out = arguments.at / "out"
+    shutil.rmtree(out, ignore_errors=True)
+    command = build_command(source, out, arguments, "deidentified")
+    measure.run(command, environment(arguments.at))
+    report = next((arguments.at / "state").glob("*/report.json"))
+    profile = json.loads(report.read_text(encoding="utf-8"))["profile"]
+    shutil.rmtree(out)
+    spent = {n: cpu for n, cpu in profile["parts"].items() if n.startswith("rule ")}
+    share = (spent["rule mask_text"] + spent["rule pseudonymise"]) / profile["cpu"]
+    print(f"text masking and pseudonyms: {share:.3f} of a build's CPU seconds", flush=True)
+    return {"rows": arguments.small, "cpu": profile["cpu"], "parts": spent, "share": share}
 
 
 def _answered(command: list[str], at: Path) -> tuple[measure.Run, dict[str, Any]]:
@@ -195,9 +212,11 @@ def extract(at: Path, rows: int) -> Path:
     return folder / f"{TABLE}.csv"
 
 
-def build_command(source: Path, out: Path, arguments: argparse.Namespace) -> list[str]:
+def build_command(
+    source: Path, out: Path, arguments: argparse.Namespace, policy: str = "address-level"
+) -> list[str]:
     options = [
-        *("--source", str(source), "--policy", "address-level", "--release", "bench"),
+        *("--source", str(source), "--policy", policy, "--release", "bench"),
         *("--out", str(out / "releases"), "--state", str(arguments.at / "state")),
     ]
     for name in ("jobs", "memory"):
