@@ -163,7 +163,7 @@ def _suppression(arguments: argparse.Namespace, source: Path) -> dict[str, Any]:
             measuring, _ = _answered(measures, arguments.at)
             command = bench_disclosure.suppression(source, bench_disclosure.FEW, limit)
             _, taken = _answered(command, arguments.at)
-            runs.append({"measuring": asdict(measuring), "suppression": taken, "rules": rules})
+            runs.append({"measuring": asdict(measuring), "suppression": taken})
             print(f"  {limit} {number + 1}: {taken}; all measures {measuring.cpu:.1f} CPU s")
         ratios = spread([run["suppression"]["cpu"] / run["measuring"]["cpu"] for run in runs])
         print(f"suppression for {limit} / measuring, CPU seconds: {ratios}", flush=True)
