@@ -13,10 +13,9 @@ import pytest
 
 from epc_release.errors import ReleaseError
 from epc_release.manifests.verify import verify
+from epc_release.release.cli import main
 from epc_release.release.cli.app import group
 from epc_release.release.cli.failure import guard
-from epc_release.release.publish.folder import FolderStore
-from epc_release.release.publish.pointers import RELEASES
 
 Rows = list[dict[str, str]]
 Build = Callable[..., Any]
@@ -157,12 +156,8 @@ def test_the_latest_release_of_the_target_is_the_previous_one(
     to = tmp_path / "public"
     first = make(source, "r1", to=str(to))
     assert "no previous release" in first.summary()
-    to.mkdir()
-    first.path.rename(to / "r1")
-    entry = {"id": "r1", "status": "current", "cutoff": "2026-10-01T00:00:00Z", "sha256": "0" * 64}
-    index = {"register": "epc", "policy": "address-level", "releases": [entry]}
-    (to / RELEASES).write_text(json.dumps(index), encoding="utf-8")
-    assert FolderStore(to).read(RELEASES) is not None
+    at = ("--to", str(to), "--state", str(tmp_path / "state"))
+    assert main(["publish", str(first.path), *at]) == 0
 
     half = changed(extract(), tmp_path / "half", lambda rows: rows[::2])
     message = stopped(make, half, "r2", to=str(to))

@@ -159,7 +159,9 @@ def test_what_cannot_be_asked_is_told(capsys: pytest.CaptureFixture[str]) -> Non
     assert "E271" in refused(capsys, "a.csv", "--keys", "a", "--sensitive", "a")
     assert "E271" in refused(capsys, "a.csv", "--keys", "a", "--ordered", "b")
     assert "E271" in refused(capsys, "a.csv", "--keys", "a", "--unit", "b", "--partition", "b")
-    assert "either --keys or" in refused(capsys, "a.csv")
+    assert "E276" in refused(capsys, "a.csv")  # it is no release, so it declares no keys
+    assert "E276" in refused(capsys, "a.csv", "a.csv")
+    assert "give --keys or --all-columns too" in refused(capsys, "a.csv", "--unit", "a")
     assert "either --keys or" in refused(capsys, "a.csv", "--keys", "a", "--all-columns")
     assert "no column is named" in refused(capsys, "a.csv", "--keys", ",")
     assert "E276" in refused(capsys, "a.csv", "--keys", "a", "--table", "t")

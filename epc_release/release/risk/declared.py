@@ -82,7 +82,7 @@ def _told(release: Path, table: str | None) -> Iterator[tuple[str, dict[str, Any
             if table in (None, name):
                 yield from ((name, told) for told in each.get("keySets", ()))
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        problem = f"its {DISCLOSURE} cannot be read"
+        problem = f"it has no {DISCLOSURE} that can be read; give --keys or --all-columns"
         raise ReleaseError("E276", path=release, problem=problem) from error
 
 

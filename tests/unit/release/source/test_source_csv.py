@@ -324,10 +324,11 @@ def test_full_disk_while_staging_leaves_nothing(
 ) -> None:
     source.gz("homes.csv.gz", HOMES)
 
-    def full(*_: object) -> None:
-        raise OSError(28, "No space left on device")
+    def full(path: str, flags: int) -> int:
+        os.close(os.open(path, flags))
+        return os.open("/dev/full", os.O_WRONLY)
 
-    monkeypatch.setattr(os, "fdopen", full)
+    monkeypatch.setattr(source_csv, "private", full)
     with pytest.raises(OSError, match="No space left"):
         list(chunks(source.discover().parts, work=source.work, chunk_bytes=1))
     assert not list(source.work.iterdir())
