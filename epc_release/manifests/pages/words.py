@@ -54,6 +54,15 @@ def words(language: str) -> Words:
     return Words(language, dict(_flat(told)))
 
 
+def public_texts() -> Iterator[str]:
+    """Everything that pages say before they are told a fact: texts, templates and styles."""
+    for language in LANGUAGES:
+        yield from words(language).texts.values()
+    for folder in ("templates", "assets"):
+        for file in resources.files(__package__).joinpath(folder).iterdir():
+            yield file.read_text(encoding="utf-8")
+
+
 def number(count: int) -> str:
     """A count with commas at thousands, as both languages write it."""
     return f"{count:,}"
