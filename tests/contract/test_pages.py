@@ -5,8 +5,10 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import time
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -19,12 +21,25 @@ from epc_release.errors import ReleaseError
 from epc_release.manifests.changes import DOCUMENT
 from epc_release.manifests.checksums import parse_checksums
 from epc_release.manifests.describe import describe
-from epc_release.manifests.facts import ChangeFacts, FileFacts, KeySetFacts, ReleaseFacts
+from epc_release.manifests.facts import (
+    ArchiveFacts,
+    ChangeFacts,
+    FileFacts,
+    Issue,
+    KeySetFacts,
+    MemberFacts,
+    PolicyFacts,
+    ReleaseFacts,
+    TableFacts,
+    TableLedger,
+)
+from epc_release.manifests.layout import part_path, partition_archive
 from epc_release.manifests.ledger import public_ledger
 from epc_release.manifests.pages.recipes import recipes
 from epc_release.manifests.pages.words import LANGUAGES, number, size, words
 from epc_release.manifests.pages.write import write_pages
 from epc_release.manifests.verify import verify
+from epc_release.schemas.load import load_register
 from tests.html import pages, problems, read, rows
 
 Build = Callable[..., ReleaseFacts]
@@ -155,7 +170,12 @@ def test_small_counts_of_an_open_release_are_not_told(tmp_path: Path, facts: Rel
 
 def test_protection_is_the_public_statement(tmp_path: Path, facts: ReleaseFacts) -> None:
     key_set = KeySetFacts(
-        *("who", "why", ("rating", "score"), False, {"k": 5}, {"k": 6}),
+        id="who",
+        why="why",
+        keys=("rating", "score"),
+        unit=False,
+        asked={"k": 5},
+        measures={"k": 6},
         worst=(0.123456, "E06000001"),
         before={"k": 1},
     )
@@ -231,7 +251,7 @@ def test_the_lines_read_all_rows(release: Path, facts: ReleaseFacts) -> None:
     before = Path.cwd()
     os.chdir(release)
     try:
-        assert len(duckdb.sql(lines["DuckDB"]).fetchall()) == table.ledger.published
+        assert len(duckdb.execute(lines["DuckDB"]).fetchall()) == table.ledger.published
         for tool, known in (("Polars", {"pl": pl}), ("pandas", {"pd": pd})):
             last = lines[tool].splitlines()[-1].replace(".head()", "")
             assert len(eval(last, known)) == table.ledger.published, tool
@@ -282,6 +302,49 @@ def test_describing_twice_changes_nothing(release: Path, facts: ReleaseFacts) ->
     before = {p: p.read_bytes() for p in release.rglob("*") if p.is_file()}
     describe(facts, release)
     assert {p: p.read_bytes() for p in release.rglob("*") if p.is_file()} == before
+
+
+def test_the_pages_of_a_whole_register_are_light_and_quick(tmp_path: Path) -> None:
+    """340 authorities, every column with an issue, as the heaviest page would be."""
+    register = load_register("epc")
+    codes = register.codelists["local_authority"]
+    places = [code for code in codes.names if code[0] in "EW"][:340]
+    tables = tuple(
+        TableFacts(
+            name=table.name,
+            schema=table.schema,
+            ledger=TableLedger(10**8, 10**8),
+            parts=tuple(
+                FileFacts(part_path(table.name, "local_authority", code), 10**8, "0" * 64, 10**6)
+                for code in places
+            ),
+            issues=tuple(
+                Issue(table.name, name, "warn-maximum", "warning", 10**4)
+                for name in table.schema.names
+            ),
+            partition="local_authority",
+            missing=dict.fromkeys(table.schema.names, 10**6),
+        )
+        for table in register.tables
+    )
+    archives = tuple(
+        ArchiveFacts(
+            *(partition_archive("domestic", code, codes), 10**8, "0" * 64),
+            kind="partition",
+            value=code,
+            members=(MemberFacts("c.csv", "domestic-certificates", 10**6, 10**8),),
+        )
+        for code in places
+    )
+    policy = PolicyFacts("open", "Open", "All.", "0" * 64, "open", {})
+    cutoff = datetime(2024, 1, 31, tzinfo=UTC)
+    facts = ReleaseFacts(register, "r", cutoff, policy, tables, archives, (), "0.0.0")
+    before = time.process_time()
+    files = write_pages(facts, tmp_path)
+    assert time.process_time() - before < 2
+    style = next(file.bytes for file in files if file.path.endswith(".css"))
+    assert max(file.bytes for file in files) + style < 300_000
+    assert all(problems(text) == [] for text in pages(tmp_path).values())
 
 
 def _luminance(colour: str) -> float:

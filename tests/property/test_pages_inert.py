@@ -68,8 +68,18 @@ def facts_of(bad: str) -> ReleaseFacts:
     codes = CodeList("c", {bad: bad}, {bad: "slug"}, {}, {bad: {"name_cy": f"{bad}{bad}"}})
     entry = {"title": bad, "path": bad, "name": bad, "notice": bad}
     register = Register(
-        *("homes", bad, (table,), (), "p", "Europe/London", bad, {"place": codes}),
-        *((entry,), (entry,), (entry,), bad),
+        name="homes",
+        title=bad,
+        tables=(table,),
+        dialects=(),
+        default_policy="p",
+        timezone="Europe/London",
+        geography_vintage=bad,
+        codelists={"place": codes},
+        licences=(entry,),
+        sources=(entry,),
+        contributors=(entry,),
+        homepage=bad,
     )
     file = FileFacts(part_path("homes", "place", bad), 1, "0" * 64, 1, "0" * 64)
     member = MemberFacts("homes.csv", "homes", 1, 1, bad)
@@ -80,16 +90,24 @@ def facts_of(bad: str) -> ReleaseFacts:
         ArchiveFacts("csv/home-1.zip", 1, "0" * 64, kind="year", value=bad, members=(member,)),
     )
     told = TableFacts(
-        *("homes", schema, TableLedger(1, 1), (file,)),
+        "homes",
+        schema,
+        TableLedger(1, 1),
+        (file,),
         issues=(Issue("homes", bad or "x", "enum", "error", 3, bad),),
         partition="place",
         first_years={"listed": bad},
     )
     counts = AggregateFacts("n", bad, "homes", schema, file, file, bad, "none")
     return ReleaseFacts(
-        *(register, "2024-01-31", datetime(2024, 1, 31, tzinfo=UTC)),
+        register,
+        "2024-01-31",
+        datetime(2024, 1, 31, tzinfo=UTC),
         PolicyFacts(bad, bad, bad, "0" * 64, "open", {}),
-        *((told,), archives, (bad,), bad),
+        (told,),
+        archives,
+        (bad,),
+        bad,
         aggregates=(counts,),
         accepted=((bad, bad),),
         partial=True,
