@@ -5,7 +5,8 @@ Traps (frictionless 5.21, observed). Of a list of Parquet paths it reads the fir
 ``epcRelease``; and a child's foreign key is looked up in the first part of its parent, so a family
 of tables lists the same partition first. A missing number or time in a Parquet file arrives as
 ``nan`` or ``NaT``, so these are declared as missing values of such columns. A plain file whose
-format it takes for a table's is checked as one, so the issue log's is ``binary``.
+format it takes for a table's is checked as one, so the issue log's is ``binary``,
+and so are the pages'.
 """
 
 from __future__ import annotations
@@ -23,7 +24,13 @@ from epc_release.manifests.facts import (
     ReleaseFacts,
     TableFacts,
 )
-from epc_release.manifests.layout import DICTIONARY, ISSUES, partition_order, partition_value
+from epc_release.manifests.layout import (
+    DICTIONARY,
+    ISSUES,
+    PAGES,
+    partition_order,
+    partition_value,
+)
 from epc_release.manifests.licence import licences
 from epc_release.schemas.register import Register
 from epc_release.schemas.table import TableSchema
@@ -47,6 +54,7 @@ _DOCUMENTS = {
     ),
     DICTIONARY: ("dictionary", "Every column and what it means", "csv", "text/csv"),
 }
+_PAGE_TYPES = {"html": "text/html", "css": "text/css", "txt": "text/plain"}
 
 
 def descriptor(facts: ReleaseFacts, documents: Sequence[FileFacts] = ()) -> dict[str, Any]:
@@ -217,7 +225,7 @@ def _how(table: AggregateFacts) -> str:
 
 
 def _document(facts: ReleaseFacts, document: FileFacts) -> dict[str, Any]:
-    name, title, form, mediatype = _DOCUMENTS[document.path]
+    name, title, form, mediatype = _DOCUMENTS.get(document.path) or _page(document.path)
     return {
         "name": name,
         "title": title,
@@ -229,6 +237,14 @@ def _document(facts: ReleaseFacts, document: FileFacts) -> dict[str, Any]:
         "licenses": licences(facts.register, facts.policy, [t.schema for t in facts.tables]),
         "epcRelease": {"kind": "document"},
     }
+
+
+def _page(path: str) -> tuple[str, str, str, str]:
+    """Name, title, format and media type of a page, or of what pages are styled with."""
+    file = path.removeprefix(f"{PAGES}/")
+    name = f"page-{file.removesuffix('.html').replace('.', '-').lower()}"
+    title = "A page for people" if path.endswith(".html") else "What the pages are styled with"
+    return name, f"{title}: {file}", "binary", _PAGE_TYPES[path.rpartition(".")[2]]
 
 
 def _archive(facts: ReleaseFacts, archive: ArchiveFacts) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from epc_release.costs import spent
 from epc_release.manifests.canonical import to_json, write_text
 from epc_release.manifests.checksums import checksums
 from epc_release.manifests.datapackage import descriptor
@@ -19,11 +20,12 @@ from epc_release.manifests.layout import (
     QUALITY,
 )
 from epc_release.manifests.ledger import public_ledger
+from epc_release.manifests.pages.write import write_pages
 from epc_release.manifests.quality import disclosure, quality
 
 
 def describe(facts: ReleaseFacts, folder: Path) -> None:
-    """Write issues, dictionary, ledger, quality, disclosure, descriptor and, last, the checksums.
+    """Write issues, dictionary, pages, accounts, descriptor and, last, the checksums.
 
     The data files that ``facts`` names stand in ``folder`` already; their hashes were taken while
     they were written, and they are not read again. The same facts give the same bytes.
@@ -32,6 +34,8 @@ def describe(facts: ReleaseFacts, folder: Path) -> None:
         write_issues(facts, folder),
         write_text(folder, DICTIONARY, dictionary(facts)),
     ]
+    with spent("pages"):
+        documents += write_pages(facts, folder)
     written = [
         write_text(folder, path, to_json(value))
         for path, value in (

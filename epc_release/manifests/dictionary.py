@@ -55,10 +55,6 @@ def dictionary(facts: ReleaseFacts) -> str:
 
 def _rows(facts: ReleaseFacts, table: TableFacts) -> Iterator[tuple[str, ...]]:
     for field in table.schema.fields:
-        share = ""
-        if field.name in table.missing and table.ledger.published:
-            digits = 4 if facts.policy.personal_data else 2
-            share = share_text(table.missing[field.name], table.ledger.published, digits)
         yield (
             table.name,
             *described(field),
@@ -66,7 +62,7 @@ def _rows(facts: ReleaseFacts, table: TableFacts) -> Iterator[tuple[str, ...]]:
             field.licence,
             str(field.descriptor.get("description", field.descriptor.get("title", ""))),
             table.first_years.get(field.name, ""),
-            share,
+            share_missing(facts, table, field.name),
         )
 
 
@@ -87,6 +83,17 @@ def described(field: Field) -> tuple[str, str, str, str, str]:
         allowed_values(field),
         SEPARATOR.join(str(value) for value in field.descriptor.get("known_values", ())),
     )
+
+
+def share_missing(facts: ReleaseFacts, table: TableFacts, name: str) -> str:
+    """The share of missing cells of a column; empty where nobody counted or nothing is published.
+
+    Fewer digits where records are no personal data, so that no single one can be told from it.
+    """
+    if name not in table.missing or not table.ledger.published:
+        return ""
+    digits = 4 if facts.policy.personal_data else 2
+    return share_text(table.missing[name], table.ledger.published, digits)
 
 
 def share_text(missing: int, rows: int, digits: int) -> str:

@@ -20,6 +20,7 @@ SIGNATURE = "SHA256SUMS.minisig"  # of the checksums, so it is not among them
 LEDGER, QUALITY, DISCLOSURE = "ledger.json", "quality.json", "disclosure.json"
 ISSUES, DICTIONARY = "quality/issues.parquet", "dictionary.csv"
 CHANGES = "changes"  # below it a folder for each release that the lists begin with
+PAGES = "pages"  # below it all pages but the first, and what they are styled with
 LICENCE_MEMBER = "LICENCE.txt"
 MISSING_PARTITION = "__HIVE_DEFAULT_PARTITION__"
 UNKNOWN_YEAR = "unknown"

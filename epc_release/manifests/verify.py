@@ -26,6 +26,7 @@ from epc_release.manifests.layout import (
     DICTIONARY,
     ISSUES,
     LEDGER,
+    PAGES,
     SIGNATURE,
     is_safe_path,
 )
@@ -177,10 +178,8 @@ def _compare_files(
         if file.sha256 != hashes[path]:
             yield _other_hash(path, hashes[path], file.sha256, DESCRIPTOR)
     for path in sorted(listing.keys() - files.keys()):
-        if path.startswith(("parquet/", "csv/", "aggregates/", "changes/")) or path in (
-            ISSUES,
-            DICTIONARY,
-        ):
+        folders = ("parquet/", "csv/", "aggregates/", "changes/", f"{PAGES}/", "index.")
+        if path.startswith(folders) or path in (ISSUES, DICTIONARY):
             yield Finding("E704", path, {"where": DESCRIPTOR})
 
 

@@ -188,7 +188,7 @@ def write_table(
         schema,
         TableLedger(read=frame.height + 7, published=frame.height, excluded={"opt-out": 7}),
         tuple(parts),
-        (Issue(name, schema.names[-1], "not-parsed", "error", 3),),
+        (Issue(name, schema.names[-1], "max-length", "error", 3),),
         inherited,
         shape.partition,
         shape.year,

@@ -185,7 +185,7 @@ def test_ledger_and_quality_tell_little(small_release: Path) -> None:
     assert quality["issues"][0] == {
         "table": "homes",
         "column": "address",
-        "code": "not-parsed",
+        "code": "max-length",
         "severity": "error",
         "count": 3,
     }

@@ -38,6 +38,7 @@ from epc_release.anonymise.rules.generalise import Generalise
 from epc_release.anonymise.rules.plain import KeepKnown
 from epc_release.anonymise.rules.pseudonym import Pseudonymise
 from epc_release.costs import spent
+from epc_release.manifests.pages.words import public_texts
 from epc_release.release.disk import private, private_folder
 from epc_release.release.leaks.note import (
     COMPOSITE,
@@ -192,8 +193,9 @@ def _frames(work: Path, suffix: str, schema: Mapping[str, pl.DataType | type]) -
 
 
 def _vocabulary(prepared: Prepared) -> Words:
-    """Digests of words that anybody may know: those of the policy's rules and of code lists."""
+    """Digests of words that anybody may know: of the policy's rules, of code lists and of pages."""
     words = {*_register_words(prepared.register), *_policy_words(prepared.policy)}
+    words.update(*map(phrases, public_texts()))
     return _joined([plain_digests(pl.Series(sorted(words), dtype=pl.String))])
 
 
