@@ -7,20 +7,25 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from epc_release.errors import ReleaseError
+from epc_release.manifests.reader import Reader
 from epc_release.release.config import Settings
 from epc_release.release.standing import withdrawn
-from epc_release.release.told import open_told
-from epc_release.release.withdraw.search import search
+from epc_release.release.told import Told, open_told
+from epc_release.release.withdraw.search import Found, search
 from epc_release.release.withdraw.sought import read_sought
 
 
 def check_standing(folder: Path, settings: Settings) -> None:
     """Raises E461 where a release that is to be published holds a record of the standing list."""
-    reader, told = open_told(folder)
-    if not withdrawn(settings.state, told.register):
-        return
-    settings = replace(settings, register=told.register)
-    sought = read_sought(settings, datetime.now(UTC), told.policy, listed=False)
-    found = search(reader, told, sought)
+    found = withdrawn_from(*open_told(folder), settings)
     if found.affected:
-        raise ReleaseError("E461", release=told.release, tables=", ".join(found.rows))
+        tables = ", ".join((*found.rows, *found.unknown))
+        raise ReleaseError("E461", release=folder, tables=tables)
+
+
+def withdrawn_from(reader: Reader, told: Told, settings: Settings) -> Found:
+    """What a release holds of the records on the standing list."""
+    if not withdrawn(settings.state, told.register):
+        return Found()
+    settings = replace(settings, register=told.register)
+    return search(reader, told, read_sought(settings, datetime.now(UTC), told.policy, listed=False))
