@@ -131,15 +131,21 @@ class S3Store(S3Objects):
 
     def versions(self, prefix: str) -> tuple[tuple[str, str], ...]:
         below = {"Bucket": self.bucket, "Prefix": f"{self.prefix}{prefix}"}
-        with self.mapped():
-            pages = self.client.get_paginator("list_object_versions").paginate(**below)
-            return tuple(
-                (entry["Key"].removeprefix(self.prefix), entry["VersionId"])
-                for page in pages
-                for kind in ("Versions", "DeleteMarkers")
-                for entry in page.get(kind, ())
-                if kind == "DeleteMarkers" or not entry["IsLatest"]
-            )
+        try:
+            with self.mapped():
+                pages = self.client.get_paginator("list_object_versions").paginate(**below)
+                return tuple(
+                    (entry["Key"].removeprefix(self.prefix), entry["VersionId"])
+                    for page in pages
+                    for kind in ("Versions", "DeleteMarkers")
+                    for entry in page.get(kind, ())
+                    if kind == "DeleteMarkers" or not entry["IsLatest"]
+                )
+        except ReleaseError as error:
+            answer = error.__cause__
+            if isinstance(answer, ClientError) and status(answer) in (405, 501):
+                return ()  # a store that knows no versions
+            raise
 
     def delete_version(self, path: str, version: str) -> None:
         with self.mapped(path):
