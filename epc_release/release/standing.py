@@ -23,6 +23,11 @@ def withdrawn(state: Path, register: str) -> list[Event]:
     return read_events(file) if file.is_file() else []
 
 
+def anything_withdrawn(state: Path) -> bool:
+    """Whether there is a standing list, of whichever register."""
+    return any(state.glob(_file(state, "*").name))
+
+
 def keep_out(state: Path, register: str, keys: Mapping[str, datetime]) -> int:
     """Add opt-outs (canonical key, time) to the standing list; how many were new to it.
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from epc_release.errors import ReleaseError
 from epc_release.manifests.reader import Reader
 from epc_release.release.config import Settings
-from epc_release.release.standing import withdrawn
+from epc_release.release.standing import anything_withdrawn, withdrawn
 from epc_release.release.told import Told, open_told
 from epc_release.release.withdraw.search import Found, search
 from epc_release.release.withdraw.sought import read_sought
@@ -17,6 +17,8 @@ from epc_release.release.withdraw.sought import read_sought
 
 def check_standing(folder: Path, settings: Settings) -> None:
     """Raises E461 where a release that is to be published holds a record of the standing list."""
+    if not anything_withdrawn(settings.state):
+        return
     found = withdrawn_from(*open_told(folder), settings)
     if found.affected:
         tables = ", ".join((*found.rows, *found.unknown))
