@@ -9,7 +9,7 @@ wins.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
@@ -25,6 +25,8 @@ HEADER = ("certificate_number", "event", "time")
 OPT_OUT, OPT_IN = "opt_out", "opt_in"
 _RFC3339 = re.compile(r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}:\d{2}(\.\d{1,9})?([Zz]|[+-]\d{2}:\d{2})")
 _SEPARATORS = re.compile(r"[-\s]")
+
+Event = tuple[str, str, datetime]  # canonical key, opt_out or opt_in, time with zone
 
 
 @dataclass(frozen=True)
@@ -58,34 +60,44 @@ def read_suppressions(
     cutoff: datetime,
     as_of: datetime | None = None,
     max_age: timedelta | None = None,
+    standing: Collection[Event] = (),
 ) -> SuppressionList:
     """Read a list as it counts at ``cutoff`` (aware). ``as_of`` (aware) is when it was complete.
+
+    ``standing`` are events that count too, whether the list still has them or not.
 
     Raises E150 for a line that is not understood, E151 if the list was more than ``max_age`` old at
     the cut-off, E152 if ``max_age`` is given and nothing says how old it is.
     """
     if max_age is not None:
         _check_age(path, cutoff, as_of, max_age)
-    newest: dict[str, tuple[datetime, bool]] = {}
-    seen: set[tuple[str, str, datetime]] = set()
-    events = 0
-    for line in read_lines(path, HEADER, "E150"):
-        key, event, time = _event(line)
-        events += 1
-        seen.add((key, event, time))
-        if event == OPT_OUT or time <= cutoff:
-            # True sorts after False, so at equal times the opt-out is the newest.
-            newest[key] = max(newest.get(key, (time, False)), (time, event == OPT_OUT))
-    out = sorted(key for key, (_, opted_out) in newest.items() if opted_out)
+    events = read_events(path)
+    seen = set(events)
+    all_of_them = seen.union(standing)
     return SuppressionList(
-        opted_out=pl.Series("key", out, dtype=pl.String),
-        listed=pl.Series("key", sorted({key for key, _, _ in seen}), dtype=pl.String),
-        digests=_digests(seen),
-        events=events,
-        repeated=events - len(seen),
+        opted_out=pl.Series("key", sorted(opted_out(all_of_them, cutoff)), dtype=pl.String),
+        listed=pl.Series("key", sorted({key for key, _, _ in all_of_them}), dtype=pl.String),
+        digests=event_digests(all_of_them),
+        events=len(events),
+        repeated=len(events) - len(seen),
         as_of=as_of,
         sha256=sha256(path.read_bytes()).hexdigest(),
     )
+
+
+def read_events(path: Path) -> list[Event]:
+    """The events of a list, line by line. Raises E150."""
+    return [_event(line) for line in read_lines(path, HEADER, "E150")]
+
+
+def opted_out(events: Iterable[Event], cutoff: datetime) -> dict[str, datetime]:
+    """The keys that are out at ``cutoff``, and since when."""
+    newest: dict[str, tuple[datetime, bool]] = {}
+    for key, event, time in events:
+        if event == OPT_OUT or time <= cutoff:
+            # True sorts after False, so at equal times the opt-out is the newest.
+            newest[key] = max(newest.get(key, (time, False)), (time, event == OPT_OUT))
+    return {key: time for key, (time, out) in newest.items() if out}
 
 
 def canonical_key(values: pl.Expr) -> pl.Expr:
@@ -93,7 +105,7 @@ def canonical_key(values: pl.Expr) -> pl.Expr:
     return values.cast(pl.String).str.to_lowercase().str.replace_all(r"[-\s]", "")
 
 
-def _digests(events: Collection[tuple[str, str, datetime]]) -> pl.DataFrame:
+def event_digests(events: Collection[Event]) -> pl.DataFrame:
     """Digests of distinct events, sorted; a moment is the same in every zone."""
     moments = [time.astimezone(UTC) for _, _, time in events]
     frame = pl.DataFrame(
@@ -106,7 +118,7 @@ def _digests(events: Collection[tuple[str, str, datetime]]) -> pl.DataFrame:
     return key_digest(frame).sort(H1, H2)
 
 
-def _event(line: Line) -> tuple[str, str, datetime]:
+def _event(line: Line) -> Event:
     key = _SEPARATORS.sub("", line.cells[0]).lower()
     event, time = line.cells[1].strip().lower(), line.cells[2].strip()
     if not key:

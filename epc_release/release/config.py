@@ -56,7 +56,8 @@ class Settings:
 
     ``promotion`` is ``approved`` where a release that is published becomes public only when one of
     ``approvers`` (public keys) has signed it; none does before ``not_before``. ``expiry`` is how
-    many days pointers are valid, and ``retention`` how many days each private kind is kept.
+    many days pointers are valid, ``keep`` how many releases ``prune`` leaves, and ``retention`` how
+    many days each private kind is kept.
     """
 
     register: str = "epc"
@@ -84,6 +85,7 @@ class Settings:
     approvers: tuple[str, ...] = ()
     not_before: datetime | None = None
     expiry: int = EXPIRY_DAYS
+    keep: int | None = None
     retention: Retention = field(default_factory=Retention)
     accept: tuple[str, ...] = ()
     override_interval: bool = False

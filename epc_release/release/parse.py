@@ -160,6 +160,7 @@ PARSERS: Mapping[str, Parser] = {
     "approvers": _approvers,
     "not_before": lambda raw, _: values.moment(raw),
     "expiry": _count(1, 3660),
+    "keep": _count(1),
     "retention": lambda raw, _: parse_retention(raw),
     "allow_empty": _flag,
     "allow_partial": _flag,

@@ -17,6 +17,7 @@ from epc_release.errors import ReleaseError
 from epc_release.release.config import Settings
 from epc_release.release.context import MAX_BUCKETS, bind_header
 from epc_release.release.source import Inventory, discover
+from epc_release.release.standing import withdrawn
 from epc_release.schemas.extra import with_dialects
 from epc_release.schemas.load import load_register
 from epc_release.schemas.register import Register, TableDialect
@@ -138,4 +139,5 @@ def _suppressions(
     listed = inventory.control.suppressions if inventory.control else None
     as_of = settings.suppressions_as_of or (listed.as_of if listed else None)
     limit = policy.max_age if needed else None
-    return read_suppressions(settings.suppressions, cutoff, as_of, limit)
+    standing = withdrawn(settings.state, register.name)
+    return read_suppressions(settings.suppressions, cutoff, as_of, limit, standing)

@@ -95,6 +95,8 @@ def _facts(prepared: Prepared, previous: str | None) -> dict[str, Any]:
         "libraries": ", ".join(f"{name} {version(name)}" for name in LIBRARIES),
         "input files": sha256(repr(parts).encode()).hexdigest(),
         "suppression list": suppressions and (suppressions.sha256, suppressions.as_of),
+        "withdrawn records": suppressions
+        and sha256("\n".join(suppressions.opted_out).encode()).hexdigest(),
         "sites": settings.sites and sha256(settings.sites.read_bytes()).hexdigest(),
         "dialects": sha256(repr(prepared.dialects).encode()).hexdigest(),
         "policy": prepared.policy.sha256,

@@ -21,7 +21,8 @@ from epc_release.release.disk import private_folder
 from epc_release.release.execute import Executor
 from epc_release.release.log import LOGGER
 from epc_release.release.progress import Progress
-from epc_release.release.told import Told, described_as
+from epc_release.release.told import Told, described_as, open_told
+from epc_release.release.withdraw.standing import withdrawn_from
 from epc_release.schemas.table import TableSchema
 
 
@@ -48,6 +49,8 @@ def make_changes(
         old = open_side(place, folder / "old")
         if old.told.partial or old.told.release == facts.release:
             LOGGER.warning("no changes since a release that is partial or this one itself")
+        elif withdrawn_from(*open_told(place), settings).affected:
+            LOGGER.warning("no changes since a release that holds withdrawn records")
         else:
             root = f"{CHANGES}/{old.told.release}"
             job = Comparison(old, new, folder / "tables", here / root, executor, progress)

@@ -29,6 +29,7 @@ from epc_release.release.cli import (
     synth,
     unlock,
     verify,
+    withdraw,
 )
 
 SECTIONS: dict[str, tuple[click.Command, ...]] = {
@@ -49,6 +50,7 @@ SECTIONS: dict[str, tuple[click.Command, ...]] = {
         manage.promote,
         manage.rollback,
         manage.releases,
+        withdraw.withdraw,
         manage.notice,
         manage.prune,
         purge.purge,

@@ -130,11 +130,15 @@ def notice(
 
 
 @click.command(short_help="Delete old public releases.", epilog=_NEXT)
-@click.option("--keep", required=True, type=click.IntRange(1), help="How many stay, the newest.")
+@click.option(
+    "--keep",
+    metavar="N",
+    help="How many stay, the newest.  [default: 2 of a line of personal data]",
+)
 @click.option("--why", metavar="TEXT", help="What the stubs say.  [default: that N are kept]")
 @place_options
 def prune(
-    keep: int,
+    keep: str | None,
     why: str | None,
     config: Path | None,
     to: str | None,
@@ -146,18 +150,22 @@ def prune(
 ) -> None:
     """Delete all public releases but the newest, and never the current one. A stub, gone.json,
     says why each of them is gone, and so does releases.json. Run again, it finishes what was
-    interrupted.
+    interrupted. Without --keep (or keep in release.toml) two stay of a line whose policy contains
+    personal data, so that a withdrawal takes little down.
 
     \b
     Example:
       epc-release prune --keep 12 --to s3://open/epc --dry-run
     """
     from epc_release.release.publish.moves import pruning
+    from epc_release.release.publish.target import open_store
+    from epc_release.release.withdraw.kept import kept_releases
 
-    found = settings_of(config, to=to, state=state, expiry=expiry)
+    found = settings_of(config, to=to, state=state, expiry=expiry, keep=keep)
     seal = seal_of(found)
-    told = why or f"Only the {keep} newest releases are kept."
-    change(found, pruning(keep, told, seal.now), seal, Answers(dry_run, yes, json_output))
+    number = kept_releases(found, open_store(target(found)))
+    told = why or f"Only the {number} newest releases are kept."
+    change(found, pruning(number, told, seal.now), seal, Answers(dry_run, yes, json_output))
 
 
 @click.command(

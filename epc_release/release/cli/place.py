@@ -126,7 +126,7 @@ def change(settings: Settings, plan: Plan, seal: Seal, answers: Answers) -> None
         agree(move.action, str(move), yes=answers.yes)
         bars = progress.start(settings.log_format)
         move = carry_out(store, plan, seal, logged(settings.state), bars)
-    _show(move, answers)
+    show(move, answers)
 
 
 def agree(action: str, lines: str, *, yes: bool) -> None:
@@ -139,7 +139,8 @@ def agree(action: str, lines: str, *, yes: bool) -> None:
     click.confirm("Go on?", abort=True, err=True)
 
 
-def _show(move: Move, answers: Answers) -> None:
+def show(move: Move, answers: Answers) -> None:
+    """Print what was done, or would be."""
     if answers.json_output:
         told = {"action": move.action, "release": move.release, "dry_run": answers.dry_run}
         as_json({**told, "told": list(move.lines), "releases": list(move.after.entries)})

@@ -82,12 +82,17 @@ def send(release: Path, settings: Settings, *, dry_run: bool = False) -> Publish
     from epc_release.release import progress
     from epc_release.release.operations import logged
     from epc_release.release.publish import protocol
+    from epc_release.release.withdraw.standing import check_standing
+
+    def check(folder: Path) -> None:
+        verify(folder).check()
+        check_standing(folder, settings)
 
     seal = seal_of(settings)
     return protocol.publish(
         release,
         target(settings),
-        verify=lambda folder: verify(folder).check(),
+        verify=check,
         dry_run=dry_run,
         allow_partial=settings.allow_partial,
         allow_synthetic=settings.allow_synthetic,

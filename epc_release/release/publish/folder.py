@@ -140,6 +140,13 @@ class FolderStore:
         with _disk(file):
             file.unlink(missing_ok=True)
 
+    def versions(self, prefix: str) -> tuple[tuple[str, str], ...]:  # noqa: ARG002
+        """None: a file that is gone is gone."""
+        return ()
+
+    def delete_version(self, path: str, version: str) -> None:
+        """There is none."""
+
     def staging(self, release: str) -> str:
         if (self.root / release).exists():
             return f"{release}/"

@@ -16,7 +16,7 @@ from epc_release.manifests.canonical import to_utc
 from epc_release.release.progress import Progress
 from epc_release.release.publish import pointers
 from epc_release.release.publish.commit import commit
-from epc_release.release.publish.gone import left, remove
+from epc_release.release.publish.gone import erase, left, remove
 from epc_release.release.publish.permission import Rules
 from epc_release.release.publish.pointers import Index
 from epc_release.release.publish.protocol import Record, check_stored, make_public, told
@@ -33,7 +33,7 @@ class Move:
     """One change: the pointers before and after, ``lines`` that tell a person of it.
 
     ``proven`` is a release whose files are read back first; ``gone`` are entries of ``after`` whose
-    files are deleted last.
+    files are deleted last, and so is what stands below ``dropped``, which no pointer names.
     """
 
     action: str
@@ -43,6 +43,13 @@ class Move:
     lines: tuple[str, ...]
     proven: Staged | None = None
     gone: tuple[Mapping[str, Any], ...] = ()
+    dropped: tuple[str, ...] = ()
+
+    @property
+    def changes(self) -> bool:
+        """Whether it does anything at all."""
+        changed = self.before.entries != self.after.entries
+        return changed or bool(self.gone or self.dropped or self.proven)
 
     def __str__(self) -> str:
         return "\n".join(self.lines)
@@ -71,6 +78,9 @@ def carry_out(store: Store, plan: Plan, seal: Seal, record: Record, progress: Pr
             for entry in move.gone:
                 hold.check()
                 remove(store, entry)
+            hold.check()
+            for prefix in move.dropped:
+                erase(store, prefix)
     return move
 
 

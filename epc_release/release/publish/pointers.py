@@ -24,6 +24,7 @@ from epc_release.release.publish.candidate import Candidate
 RELEASES, LATEST, NOTICES = "releases.json", "latest.json", "notices.json"
 POINTERS = (RELEASES, NOTICES, LATEST)  # in the order of writing: what readers follow comes last
 CURRENT, SUPERSEDED, PRUNED = "current", "superseded", "pruned"
+WITHDRAWN, CORRECTED = "withdrawn", "corrected"
 THERE = (CURRENT, SUPERSEDED)  # of releases whose files are there; all others are gone
 
 

@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING
 from epc_release.errors import ReleaseError
 from epc_release.manifests.layout import CHECKSUMS, DESCRIPTOR
 from epc_release.release.publish.candidate import parse_sums
+from epc_release.release.publish.gone import STAGING
 from epc_release.release.publish.parallel import each
 
 if TYPE_CHECKING:
     from epc_release.release.publish.s3 import S3Store
 
-STAGING = ".staging-"
 TRIALS = (".probe-", ".analyse-")
 _ABANDONED = 86_400.0  # seconds, by two clocks
 _WORKERS = 8

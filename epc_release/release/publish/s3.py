@@ -129,6 +129,28 @@ class S3Store(S3Objects):
         with self.mapped():
             return abort_pending(self.client, self.bucket, f"{self.prefix}{prefix}")
 
+    def versions(self, prefix: str) -> tuple[tuple[str, str], ...]:
+        below = {"Bucket": self.bucket, "Prefix": f"{self.prefix}{prefix}"}
+        try:
+            with self.mapped():
+                pages = self.client.get_paginator("list_object_versions").paginate(**below)
+                return tuple(
+                    (entry["Key"].removeprefix(self.prefix), entry["VersionId"])
+                    for page in pages
+                    for kind in ("Versions", "DeleteMarkers")
+                    for entry in page.get(kind, ())
+                    if kind == "DeleteMarkers" or not entry["IsLatest"]
+                )
+        except ReleaseError as error:
+            answer = error.__cause__
+            if isinstance(answer, ClientError) and status(answer) in (405, 501):
+                return ()  # a store that knows no versions
+            raise
+
+    def delete_version(self, path: str, version: str) -> None:
+        with self.mapped(path):
+            self.client.delete_object(**self.target(path), VersionId=version)
+
     def staging(self, release: str) -> str:
         return promotion.staging(self, release)
 

@@ -93,6 +93,13 @@ class Store(Protocol):
     def delete(self, path: str) -> None:
         """Delete an object; none there is no error."""
 
+    def versions(self, prefix: str) -> tuple[tuple[str, str], ...]:
+        """Path and version of what the store keeps below ``prefix`` of objects that were deleted
+        or replaced; nothing where it keeps none."""
+
+    def delete_version(self, path: str, version: str) -> None:
+        """Delete one of them for good."""
+
     def staging(self, release: str) -> str:
         """Where a release's objects go first, ending in ``/``: no reader may see them there.
 

@@ -15,8 +15,8 @@ from epc_release.release.publish.doctor.bench import Bench, bench
 from epc_release.release.publish.doctor.finding import Finding, Report
 from epc_release.release.publish.doctor.trials import TRIALS
 from epc_release.release.publish.folder import FolderStore
+from epc_release.release.publish.gone import STAGING
 from epc_release.release.publish.lease import LEASE
-from epc_release.release.publish.promotion import STAGING
 from epc_release.release.publish.resume import unfinished
 from epc_release.release.publish.s3 import S3Store
 from epc_release.release.publish.stores import Store

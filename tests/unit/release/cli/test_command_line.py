@@ -47,7 +47,7 @@ def test_every_help_has_an_example_and_ends_with_the_next_step(
 
 def test_no_flag_of_build_is_forgotten() -> None:
     flags = {parameter.name for parameter in app.group.commands["build"].params}
-    known = {*load({}, {}).__dataclass_fields__} - {"retention"}  # of purge alone
+    known = {*load({}, {}).__dataclass_fields__} - {"retention", "keep"}  # of purge and prune
     assert {*known, "config", "json_output"} == flags
 
 

@@ -1,0 +1,1 @@
+"""Withdrawal: a record that must not be public any more leaves everything that is."""
