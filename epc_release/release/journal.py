@@ -7,15 +7,19 @@ was cut off counts for nothing, and its task is run again. Tasks are idempotent:
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import os
 import pickle
 import struct
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any
 from zlib import crc32
+
+import numpy as np
+import polars as pl
 
 from epc_release.release.disk import flush_file, flush_file_system, private
 from epc_release.release.execute import Executor, Result, Task
@@ -119,9 +123,31 @@ class Journaled:
 
 
 def task_key(function: Callable[..., object], task: object) -> str:
-    """What tells a task apart from all others of a build."""
-    content = pickle.dumps(task)
+    """What tells a task apart from all others of a build: equal tasks have equal keys."""
+    content = repr(_plain(task)).encode()
     return f"{function.__module__}.{function.__qualname__} {hashlib.sha256(content).hexdigest()}"
+
+
+def _plain(value: object) -> object:
+    """Nested tuples of what a value holds. (A pickle also tells which of its parts are one object,
+    and a set's order is another one in each process.)"""
+    if dataclasses.is_dataclass(value):
+        parts = (_plain(getattr(value, each.name)) for each in dataclasses.fields(value))
+        return type(value).__qualname__, *parts
+    match value:
+        case Mapping():
+            return tuple(sorted((repr(_plain(k)), repr(_plain(v))) for k, v in value.items()))
+        case frozenset() | set():
+            return tuple(sorted(repr(_plain(each)) for each in value))
+        case tuple() | list():
+            return tuple(_plain(each) for each in value)
+        case pl.Series():
+            return str(value.dtype), tuple(value.to_list())
+        case np.ndarray():
+            return str(value.dtype), value.tobytes()
+        case None | str() | bytes() | int() | float() | Path():
+            return value
+    return pickle.dumps(value)
 
 
 def _emptied(pairs: list[Any]) -> Iterator[Any]:

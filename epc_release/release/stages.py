@@ -118,6 +118,7 @@ def settle_all(context: Path, found: Collected, executor: Executor, progress: Pr
             _collect_settled(found, done, settled, issues)
             tell(1)
     for table in load_context(context).job.register.tables:
+        found.drops[table.name].sort()  # whatever task was done first
         if table.parent:
             for _, spill in (*found.data[table.name], *found.issues[table.name]):
                 spill.path.unlink(missing_ok=True)  # gone already, where a build is continued

@@ -7,15 +7,19 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from epc_release.release import pipeline
 
 Extract = Callable[..., Path]
 Build = Callable[..., Any]
@@ -130,3 +134,30 @@ def test_another_input_is_not_continued(resumed: Callable[[str], Resumed]) -> No
     assert "archives, compression level differ" in err
     assert len(one.work) == 1  # and may still be continued
     assert one.run()[0] == 0
+
+
+def test_lists_of_changes_are_continued_too(
+    extract: Extract, build: Build, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = tmp_path / "days"
+    shutil.copytree(extract(), source)
+    (source / "extract.json").unlink()
+    one, two = (datetime(2026, 10, 1, 0, 0, second, tzinfo=UTC) for second in (0, 1))
+    first = build(source, release="r1", cutoff=one, suppressions_as_of=one)
+    certificates = source / "domestic-certificates.csv"
+    lines = certificates.read_bytes().splitlines(keepends=True)
+    certificates.write_bytes(b"".join(lines[:1] + lines[9:]))
+    day = {"cutoff": two, "suppressions_as_of": two, "previous": str(first.path), "release": "r2"}
+    expected = build(source, **day, out=tmp_path / "plain", state=tmp_path / "plain-state").path
+    assert (expected / "changes" / "r1" / "changes.json").is_file()
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(pipeline, "describe", full)  # after nearly every task
+        with pytest.raises(OSError, match="No space"):
+            build(source, **day, resume=True)
+    done = build(source, **day, resume=True)
+    assert (done.path / "SHA256SUMS").read_bytes() == (expected / "SHA256SUMS").read_bytes()
+    assert [name for name, each in done.profile.stages.items() if each.tasks] == ["look"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -43,8 +42,8 @@ def make_changes(
     here = work / "release"
     new = Side(_told(facts, here), FolderReader(here), here, work, own=True)
     made: list[ChangeFacts] = []
-    for place in earlier_places(settings, facts.release, facts.cutoff):
-        folder = work / "changes"
+    for number, place in enumerate(earlier_places(settings, facts.release, facts.cutoff)):
+        folder = work / "changes" / str(number)  # stays with the work: a build may be continued
         private_folder(folder)
         old = open_side(place, folder / "old")
         if old.told.partial or old.told.release == facts.release:
@@ -55,7 +54,6 @@ def make_changes(
             root = f"{CHANGES}/{old.told.release}"
             job = Comparison(old, new, folder / "tables", here / root, executor, progress)
             made += _facts(root, *compare(job), new.told)
-        shutil.rmtree(folder)
     return tuple(made)
 
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import stat
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
 from epc_release.release.execute import SerialExecutor
-from epc_release.release.journal import Journal, Journaled
+from epc_release.release.journal import Journal, Journaled, task_key
 
 
 def double(number: int) -> int:
@@ -63,3 +65,22 @@ def test_wherever_it_was_cut_off(cut: int, noise: bytes) -> None:
         ran = len(RAN)
         assert run(path, [1, 2, 3]) == {1: 2, 2: 4, 3: 6}
         assert len(RAN) == ran
+
+
+@dataclass(frozen=True)
+class Several:
+    names: frozenset[str]
+    shared: tuple[tuple[str, ...], ...]
+
+
+def test_equal_tasks_have_equal_keys_whatever_they_share() -> None:
+    one = tuple(["a", "b"])
+    names = [f"name {n}" for n in range(50)]
+    keys = {
+        task_key(double, Several(frozenset(names), (one, one))),
+        task_key(double, Several(frozenset(reversed(names)), (one, ("a", "b")))),
+    }
+    assert len(keys) == 1
+    assert task_key(double, Several(frozenset(names), (one,))) not in keys
+    assert task_key(triple, Several(frozenset(names), (one, one))) not in keys
+    assert task_key(double, np.array([1])) != task_key(double, np.array([2]))
