@@ -19,7 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from epc_release.errors import ReleaseError
-from epc_release.release.changes import compare, digests, patch, streams
+from epc_release.release.changes import compare, digests, patch, reading, streams
 from epc_release.release.changes.apply import apply
 from epc_release.release.changes.run import difference
 from epc_release.release.execute import SerialExecutor
@@ -101,9 +101,11 @@ def chains(draw: st.DrawFn) -> list[dict[str, list[tuple[Any, ...]]]]:
 def small_pieces() -> Iterator[None]:
     """Batches, windows, buckets and blocks of a few rows, so that small registers have many."""
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(digests, "BATCH_ROWS", 3)
-        patched.setattr(streams, "BATCH_ROWS", 3)
-        patched.setattr(digests, "_SPILL_ROWS", 5)
+        patched.setattr(reading, "HELD_CELLS", 40)
+        patched.setattr(reading, "FRAME_ROWS", 6)
+        patched.setattr(patch, "FRAME_ROWS", 6)
+        patched.setattr(streams, "WINDOW_ROWS", 3)
+        patched.setattr(digests, "_HELD_ROWS", 2)
         patched.setattr(compare, "BUCKET_ROWS", 4)
         patched.setattr(patch, "BLOCK_ROWS", 2)
         yield

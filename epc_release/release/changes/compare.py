@@ -1,13 +1,14 @@
 """Two releases compared, table by table: only partitions whose content differs are read.
 
-Memory does not grow with the records: digests go through buckets in a private folder, whole records
-only where they are listed. The lists are a function of the two releases alone.
+Partitions are aligned each for itself; records that did not stay go through buckets of digests in
+a private folder. So work and memory after the alignment follow the changes, not the records. The
+lists are a function of the two releases alone.
 """
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,7 +35,8 @@ from epc_release.manifests.described import DescribedTable
 from epc_release.manifests.facts import FileFacts
 from epc_release.manifests.layout import partition_order
 from epc_release.release.changes import records as lists
-from epc_release.release.changes.digests import DigestTask, digest
+from epc_release.release.changes.align import Aligned, AlignTask, align
+from epc_release.release.changes.digests import Left
 from epc_release.release.changes.lists import ListFile, write_list
 from epc_release.release.changes.pairs import Paired, PairTask, Range, pair
 from epc_release.release.changes.sides import Side
@@ -160,31 +162,35 @@ class _Table:
 
     def run(self, found: TableChange) -> TableChange:
         """All stages of the table."""
-        sides = [
-            self._digests(files, name)
-            for files, name in ((self._old_files, "old"), (self._new_files, "new"))
-        ]
-        paired = self._pairs(*sides)
+        aligned = self._align()
+        paired = self._pairs(
+            _by_bucket((at, each.gone) for at, each in aligned.items()),
+            _by_bucket((at, each.come) for at, each in aligned.items()),
+        )
         rows = sum(
             side.rows for each in self._partitions for side in (each.before, each.after) if side
         )
         if sum(each.rows for each in paired) > max(MOST_SHARE * rows, FEW_ROWS):
             return _with(found, REPLACED, why="most of its records are other ones")
-        return self._lists(found, self._streams(paired))
+        return self._lists(found, self._streams(aligned, paired))
 
-    def _digests(self, files: Mapping[int, Path], side: str) -> dict[int, list[Range]]:
-        """Digests of one side by bucket."""
+    def _align(self) -> dict[int, Aligned]:
+        """What did not stay, by position of the partition."""
         tasks = [
-            DigestTask(at, file, self._key, self._buckets, self._work / f"{side}-{at}.digests")
-            for at, file in files.items()
+            AlignTask(
+                at,
+                self._old_files.get(at),
+                self._new_files.get(at),
+                self._key,
+                self._buckets,
+                self._work / f"partition-{at}",
+            )
+            for at in self._differ
         ]
-        found: dict[int, list[Range]] = defaultdict(list)
+        found: dict[int, Aligned] = {}
         with self._job.progress.stage(f"compare {self._new.name}", len(tasks), "files") as tell:
-            for task, spills in self._job.executor.run(digest, tasks):
-                for spill in spills:
-                    for each in spill.slices:
-                        place = Range(task.position, spill.path, each.start, each.stop)
-                        found[int(each.label or 0)].append(place)
+            for task, aligned in self._job.executor.run(align, tasks):
+                found[task.position] = aligned
                 tell(1)
         return found
 
@@ -202,19 +208,20 @@ class _Table:
         ]
         return [found for _, found in self._job.executor.run(pair, tasks)]
 
-    def _streams(self, paired: list[Paired]) -> dict[int, Streamed]:
+    def _streams(self, aligned: Mapping[int, Aligned], paired: list[Paired]) -> dict[int, Streamed]:
         gone = _by_position(each.gone for each in paired)
         come = _by_position(each.come for each in paired)
         tasks = [
             StreamTask(
                 at,
-                self._old_files.get(at),
-                self._new_files.get(at),
+                _records(each.gone),
+                _records(each.come),
                 tuple(gone.get(at, ())),
                 tuple(come.get(at, ())),
+                each.moved,
                 self._work / f"partition-{at}.rows",
             )
-            for at in self._differ
+            for at, each in aligned.items()
         ]
         return {done.position: done for _, done in self._job.executor.run(stream, tasks)}
 
@@ -227,8 +234,9 @@ class _Table:
 
         def counted() -> Iterator[pl.DataFrame]:
             for at, rows in lists.records(streamed, values, names):
-                for kind, count in rows[lists.KIND].value_counts().iter_rows():
-                    counts[at][kind] += count
+                kinds = pl.DataFrame({"at": at, "kind": rows[lists.KIND]})
+                for position, kind, count in kinds.group_by("at", "kind").len().iter_rows():
+                    counts[position][kind] += count
                 for told, count in rows[lists.COLUMNS].drop_nulls().value_counts().iter_rows():
                     columns.update(dict.fromkeys(told.split(" "), count))
                 yield rows
@@ -272,6 +280,21 @@ def _ordered(counts: Mapping[str, int]) -> dict[str, int]:
 
 def _both(files: tuple[ListFile, ...]) -> tuple[FileFacts, ...]:
     return (*(each.parquet for each in files), *(each.csv for each in files))
+
+
+def _records(left: Left | None) -> tuple[Path, ...]:
+    return left.records if left else ()
+
+
+def _by_bucket(lefts: Iterable[tuple[int, Left | None]]) -> dict[int, list[Range]]:
+    """Digests of one side, in the order of partitions."""
+    found: dict[int, list[Range]] = defaultdict(list)
+    for position, left in sorted(lefts, key=lambda each: each[0]):
+        for spill in left.digests if left else ():
+            for each in spill.slices:
+                place = Range(position, spill.path, each.start, each.stop)
+                found[int(each.label or 0)].append(place)
+    return found
 
 
 def _by_position(spills: Iterator[Spill]) -> dict[int, list[Piece]]:

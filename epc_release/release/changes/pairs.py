@@ -1,9 +1,9 @@
 """Records of two releases paired by key, one bucket at a time.
 
-Grain: one bucket of a table's records by the hash of their key. A record that is equal and in the
-same partition is no change; of what is left, records of one key are paired and are changed ones;
-then what only the new release has was added, and what only the old one has was removed. Copies
-(of a key, or of a whole record where there is no key) are told apart as first, second and so on.
+Grain: one bucket, by the hash of their key, of a table's records that did not stay in their
+partition. Records of one key are paired and are changed ones; then what only the new release has
+was added, and what only the old one has was removed. Copies of a key are told apart as first,
+second and so on.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from pathlib import Path
 
 import polars as pl
 
-from epc_release.release.changes.digests import KEY, RECORD, ROW
+from epc_release.release.changes.digests import KEY, ROW
 from epc_release.release.spill import Spill, read_range, write_spill
 
 PART = "part"
 OTHER_PART, OTHER_ROW = "other_part", "other_row"
 _NUMBER = "copy"
-_DIGESTS = {PART: pl.Int32, ROW: pl.UInt32, **dict.fromkeys((*KEY, *RECORD), pl.UInt64)}
+_DIGESTS = {PART: pl.Int32, ROW: pl.UInt32, **dict.fromkeys(KEY, pl.UInt64)}
 
 
 @dataclass(frozen=True)
@@ -58,10 +58,7 @@ class Paired:
 def pair(task: PairTask) -> Paired:
     """Run one bucket."""
     old, new = _numbered(task.old), _numbered(task.new)
-    same = [PART, *KEY, *RECORD, _NUMBER]
-    old, new = old.join(new, on=same, how="anti"), new.join(old, on=same, how="anti")
     if task.keyed:
-        old, new = (_copies(side, KEY, (*RECORD, PART, ROW)) for side in (old, new))
         gone, come = _joined(old, new), _joined(new, old)
     else:
         gone, come = _joined(old, new.clear()), _joined(new, old.clear())
@@ -73,7 +70,7 @@ def pair(task: PairTask) -> Paired:
 
 
 def _numbered(ranges: tuple[Range, ...]) -> pl.DataFrame:
-    """The digests of one side, equal ones of a partition numbered in the order of their rows."""
+    """The digests of one side, those of one key numbered in the order of their places."""
     parts = [
         read_range(each.path, each.start, each.stop).with_columns(
             pl.lit(each.position, pl.Int32).alias(PART)
@@ -81,13 +78,8 @@ def _numbered(ranges: tuple[Range, ...]) -> pl.DataFrame:
         for each in ranges
     ]
     rows = pl.concat(parts) if parts else pl.DataFrame(schema=_DIGESTS)
-    return _copies(rows.select(*_DIGESTS), (PART, *KEY, *RECORD), (ROW,))
-
-
-def _copies(rows: pl.DataFrame, of: tuple[str, ...], order: tuple[str, ...]) -> pl.DataFrame:
-    """With the number of each copy of ``of``, in this order."""
-    number = pl.int_range(pl.len(), dtype=pl.UInt32).over(of)
-    return rows.sort(*of, *order).with_columns(number.alias(_NUMBER))
+    number = pl.int_range(pl.len(), dtype=pl.UInt32).over(KEY)
+    return rows.select(*_DIGESTS).sort(*KEY, PART, ROW).with_columns(number.alias(_NUMBER))
 
 
 def _joined(one: pl.DataFrame, other: pl.DataFrame) -> pl.DataFrame:

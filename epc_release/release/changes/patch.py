@@ -10,8 +10,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from epc_release.errors import ReleaseError
 from epc_release.manifests.changes import State
@@ -20,7 +22,7 @@ from epc_release.manifests.content import csv_lines
 from epc_release.manifests.contents import WHOLE, Contents
 from epc_release.manifests.described import DescribedTable
 from epc_release.manifests.facts import FileFacts
-from epc_release.release.changes.digests import frames
+from epc_release.release.changes.reading import FRAME_ROWS, Part, read_rows
 from epc_release.release.changes.records import NEW_ROW, OLD_PARTITION, OLD_ROW
 from epc_release.release.write.fragments import BLOCK_ROWS
 from epc_release.release.write.parquet import open_part, to_arrow
@@ -139,11 +141,11 @@ def _stays(task: PatchTask) -> Iterator[pl.DataFrame]:
     if task.old is None:
         return
     gone = gone_rows(task.gone, task.value)
-    for start, rows in frames(task.old):
+    for start, rows in Part(task.old).frames():
         low, high = gone.search_sorted(start), gone.search_sorted(start + rows.height)
-        here = (gone[low:high] - start).implode()
-        numbers = pl.int_range(rows.height, eager=True)
-        stays = rows.filter(~numbers.is_in(here))
+        here = np.ones(rows.height, np.bool_)
+        here[(gone[low:high] - start).to_numpy()] = False
+        stays = rows.filter(pl.Series(here))
         if len(stays):
             yield stays
 
@@ -152,16 +154,12 @@ def _comes(task: PatchTask) -> Iterator[pl.DataFrame]:
     """The records that come into this partition."""
     skip, left = task.first, task.rows
     for file in task.come:
-        for _, rows in frames(file):
-            if skip >= rows.height:
-                skip -= rows.height
-                continue
-            mine = rows[skip : skip + left]
-            skip, left = 0, left - mine.height
-            if mine.height:
-                yield mine.drop(OLD_PARTITION, OLD_ROW)
-            if not left:
-                return
+        held = pq.read_metadata(file).num_rows
+        while left and skip < held:
+            mine = read_rows(file, skip, min(left, FRAME_ROWS))
+            yield mine.drop(OLD_PARTITION, OLD_ROW)
+            skip, left = skip + mine.height, left - mine.height
+        skip -= held
 
 
 def gone_rows(file: Path, value: str | None) -> pl.Series:

@@ -24,6 +24,7 @@ from epc_release.release.changes.streams import (
 from epc_release.release.spill import Spill, read_range
 from epc_release.schemas.table import TableSchema
 
+READ_ROWS = 1 << 15
 KIND, COLUMNS, NEW_ROW = "change_kind", "change_columns", "change_new_row"
 OLD_PARTITION, OLD_ROW = "change_old_partition", "change_old_row"
 ADDED, CHANGED, MOVED, REMOVED = "added", "changed", "moved", "removed"
@@ -73,20 +74,20 @@ def removed_schema() -> TableSchema:
 
 def records(
     found: Mapping[int, Streamed], values: Sequence[str | None], names: Sequence[str]
-) -> Iterator[tuple[int, pl.DataFrame]]:
-    """(Position of the new partition, rows) of a window at a time, in order.
+) -> Iterator[tuple[pl.Series, pl.DataFrame]]:
+    """(Position of each row's new partition, rows) of some windows at a time, in order.
 
     ``values`` are the partitions by position, ``names`` the columns of the table.
     """
     new = _by_window(spill for each in found.values() for spill in each.new)
     old = _by_window(spill for each in found.values() for spill in each.old)
-    for at in sorted(new):
-        rows = _read(new[at]).sort(AT_ROW)
-        if at in old:
-            before = _read(old[at]).select(
-                AT_PART, AT_ROW, *(pl.col(name).alias(f"{name}\0") for name in names)
-            )
-            rows = rows.join(before, on=[AT_PART, AT_ROW], how="left", maintain_order="left")
+    place = [AT_PART, AT_ROW]
+    for windows in _together(new):
+        rows = _read([piece for at in windows for piece in new[at]]).sort(place)
+        pieces = [piece for at in windows for piece in old.get(at, ())]
+        if pieces:
+            before = _read(pieces).select(*place, *(pl.col(n).alias(f"{n}\0") for n in names))
+            rows = rows.join(before, on=place, how="left", maintain_order="left")
             known = pl.col(FROM_PART).is_not_null()
             other = (
                 pl.when(known & pl.col(name).ne_missing(pl.col(f"{name}\0"))).then(pl.lit(name))
@@ -95,7 +96,24 @@ def records(
             changed = pl.concat_str(list(other), separator=" ", ignore_nulls=True)
         else:
             changed = pl.lit("")
-        yield at[0], rows.select(changed.alias(COLUMNS), pl.all()).select(_told(values, names))
+        told = rows.select(changed.alias(COLUMNS), pl.all()).select(_told(values, names))
+        yield rows[AT_PART], told
+
+
+def _together(
+    found: Mapping[tuple[int, int], Sequence[Piece]],
+) -> Iterator[list[tuple[int, int]]]:
+    """Windows in order, so many that they have about ``READ_ROWS`` rows, one at least."""
+    held: list[tuple[int, int]] = []
+    rows = 0
+    for at in sorted(found):
+        held.append(at)
+        rows += sum(piece.stop - piece.start for piece in found[at])
+        if rows >= READ_ROWS:
+            yield held
+            held, rows = [], 0
+    if held:
+        yield held
 
 
 def _told(values: Sequence[str | None], names: Sequence[str]) -> list[pl.Expr]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from epc_release.errors import ReleaseError
+from epc_release.release.cli.origin import check_seen, oldest, origin_options
 from epc_release.release.cli.output import as_json, result
 
 if TYPE_CHECKING:
@@ -22,23 +22,7 @@ if TYPE_CHECKING:
 )
 @click.argument("release")
 @click.option("--deep", is_flag=True, help="Read every row, too.")
-@click.option(
-    "--public-key",
-    "public_keys",
-    metavar="KEY",
-    multiple=True,
-    help="Who must have signed it: a .pub file, or its line that begins with RW; repeatable (any).",
-)
-@click.option(
-    "--not-older-than", metavar="TIME", help="The oldest cut-off that is accepted; with zone."
-)
-@click.option(
-    "--seen",
-    metavar="FILE",
-    type=click.Path(path_type=Path),
-    help="Remembers the newest version of each place; an older one is then refused. Needs"
-    " --public-key.",
-)
+@origin_options
 @click.option("--json", "json_output", is_flag=True, help="Print the result as JSON.")
 def verify(
     release: str,
@@ -68,8 +52,7 @@ def verify(
     from epc_release.release.publish import memory, origin
     from epc_release.release.publish.reader import open_reader
 
-    if seen is not None and not public_keys:
-        raise click.UsageError("--seen needs --public-key: an unsigned version proves nothing")
+    check_seen(public_keys, seen)
     reader = open_reader(release)
     latest = origin.latest_of(reader)
     if latest is not None:
@@ -94,12 +77,7 @@ def verify(
 
 
 def _expected(keys: tuple[str, ...], not_older_than: str | None, seen: int | None) -> Expected:
-    from epc_release.release import values
     from epc_release.release.publish.origin import Expected
     from epc_release.release.signing import public_keys
 
-    try:
-        oldest = values.moment(not_older_than) if not_older_than else None
-    except ValueError as error:
-        raise ReleaseError("E102", where="--not-older-than", problem=error) from error
-    return Expected(public_keys(keys), datetime.now(UTC), oldest, seen)
+    return Expected(public_keys(keys), datetime.now(UTC), oldest(not_older_than), seen)

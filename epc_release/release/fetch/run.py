@@ -14,11 +14,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from epc_release.errors import ReleaseError
-from epc_release.manifests.layout import CHECKSUMS, DESCRIPTOR
+from epc_release.manifests.layout import CHECKSUMS, DESCRIPTOR, SIGNATURE
 from epc_release.manifests.reader import Reader
 from epc_release.release.disk import flush_folder
 from epc_release.release.fetch.choose import choose, parse_where
 from epc_release.release.fetch.download import PART, Wanted, download, safe_target
+from epc_release.release.fetch.trust import NOBODY, Trust, prove
 from epc_release.release.progress import Progress
 from epc_release.release.publish.pointers import LATEST
 from epc_release.release.publish.reader import open_reader
@@ -31,7 +32,8 @@ _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 class Fetched:
     """What stands in ``folder``: files and bytes of a release that has ``whole`` bytes.
 
-    ``received`` are the bytes that this run brought.
+    ``received`` are the bytes that this run brought; ``origin`` says who published it, as far as
+    that is known.
     """
 
     release: str
@@ -40,24 +42,32 @@ class Fetched:
     bytes: int
     whole: int
     received: int
+    origin: str
 
     def __str__(self) -> str:
         return (
             f"Release {self.release} in {self.folder}: {self.files:,} files, {self.bytes:,} of"
-            f" {self.whole:,} bytes, {self.received:,} received now; every sha256 is right"
+            f" {self.whole:,} bytes, {self.received:,} received now; every sha256 is right\n"
+            f"{self.origin}"
         )
 
 
 def fetch(
-    uri: str, to: Path, tables: Sequence[str], wheres: Sequence[str], progress: Progress
+    uri: str,
+    to: Path,
+    tables: Sequence[str],
+    wheres: Sequence[str],
+    progress: Progress,
+    trust: Trust = NOBODY,
 ) -> Fetched:
     """Download a release, or the parts asked for, into ``to``; the same again resumes.
 
-    ``uri`` is a release, or a place of releases, of which the latest is taken. Raises E616, E619,
-    E745 to E753, and what the store raises.
+    ``uri`` is a release, or a place of releases, of which the latest is taken. Raises E453, E616,
+    E619, E745 to E753, and what the store raises.
     """
     conditions = [parse_where(text) for text in wheres]
     reader, told = find(uri)
+    proven = prove(reader, told, trust)
     parts = bool(tables or conditions)
     if parts:
         files = [Wanted(f.path, f.bytes, f.sha256) for f in choose(told, tables, conditions)]
@@ -65,15 +75,26 @@ def fetch(
         files = _all(reader, told)
     _check_folder(to, told)
     total = sum(file.bytes for file in files)
-    _write(to, DESCRIPTOR, told)
+    _write(to, DESCRIPTOR, told.raw[DESCRIPTOR])
     before = sum(_held(to, file) for file in files)
     with progress.stage(f"fetch {told.release}", total, "bytes") as tell:
         download(reader, files, to, tell)
-    _write(to, CHECKSUMS, told)
+    if proven.signature is not None:
+        _write(to, SIGNATURE, proven.signature)
+    _write(to, CHECKSUMS, told.raw[CHECKSUMS])
+    proven.remember(trust)
     described = sum(file.bytes for file in told.described.files.values())
-    own = sum(map(len, told.raw.values()))
-    whole = described + own if parts else total + own
-    return Fetched(told.release, to, len(files) + 2, total + own, whole, total - before + own)
+    beside = [*told.raw.values(), *([proven.signature] if proven.signature is not None else [])]
+    own = sum(map(len, beside))
+    return Fetched(
+        release=told.release,
+        folder=to,
+        files=len(files) + len(beside),
+        bytes=total + own,
+        whole=own + (described if parts else total),
+        received=total - before + own,
+        origin=proven.told,
+    )
 
 
 def find(uri: str) -> tuple[Reader, Told]:
@@ -148,10 +169,10 @@ def _held(folder: Path, file: Wanted) -> int:
     return 0
 
 
-def _write(folder: Path, path: str, told: Told) -> None:
+def _write(folder: Path, path: str, data: bytes) -> None:
     """One of the descriptions, whole or not."""
     target = safe_target(folder, path)
     partial = target.with_name(target.name + PART)
-    partial.write_bytes(told.raw[path])
+    partial.write_bytes(data)
     partial.replace(target)
     flush_folder(folder)
