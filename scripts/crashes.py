@@ -57,11 +57,11 @@ def main() -> None:
 def disturbed(at: Path, source: Path, policy: str, number: int, chance: random.Random) -> int:
     """Continue a build until it ends; how often it was killed.
 
-    Odd rounds kill at the next step of the journal each time, even ones at random times.
+    Odd rounds kill at random times, even ones at the next step of the journal each time.
     """
     kills = 0
     while True:
-        step = 1 + chance.randrange(2) if number % 2 else 0
+        step = 0 if number % 2 else 1 + chance.randrange(2)
         process = subprocess.Popen(
             [*DYING, str(step), *command(at, source, policy)],
             stdout=subprocess.DEVNULL,

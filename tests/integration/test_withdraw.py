@@ -31,7 +31,7 @@ NIGHTS = ("2026-03-29", "2026-03-30", "2026-03-31")
 _STORES = pytest.mark.parametrize("place", ["folder", "seaweedfs"], indirect=True)
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(scope="module", autouse=True)
 def keys() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("EPC_RELEASE_KEY", KEY)

@@ -48,8 +48,11 @@ def test_a_list_of_canaries_that_is_wrong_is_refused(
         load_private(tmp_path, tmp_path / name)
 
 
-def test_canaries_are_taken_from_either_kind_of_list(tmp_path: Path) -> None:
+def test_canaries_are_taken_from_either_kind_of_list(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     _empty(tmp_path, PLAIN)
+    monkeypatch.delenv("EPC_RELEASE_KEY", raising=False)  # a key is looked for as well
     (tmp_path / "list.csv").write_text("table,value\nx,Canary bdfghjl\n", "utf-8")
     (tmp_path / "list.txt").write_text("Canary bdfghjl\n\nCanary hjlnpqr\n", "utf-8")
     assert len(load_private(tmp_path, tmp_path / "list.csv").needles) == 1
