@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import click
 
+from epc_release.release.cli.common import JOBS, JSON
 from epc_release.release.cli.output import as_json, result
 
 
@@ -24,14 +24,8 @@ from epc_release.release.cli.output import as_json, result
     help="A new folder for the tables.",
 )
 @click.option("--parts", is_flag=True, help="OLD holds some partitions only: follow these.")
-@click.option(
-    "--jobs",
-    type=click.IntRange(min=1),
-    default=os.cpu_count() or 1,
-    metavar="N",
-    help="Worker processes.  [default: all cores]",
-)
-@click.option("--json", "json_output", is_flag=True, help="Print the result as JSON.")
+@JOBS
+@JSON
 def apply(
     old: str, changes: tuple[str, ...], out: Path, parts: bool, jobs: int, json_output: bool
 ) -> None:

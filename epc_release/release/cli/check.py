@@ -8,8 +8,7 @@ from pathlib import Path
 
 import click
 
-from epc_release.errors import ReleaseError
-from epc_release.release import values
+from epc_release.release.cli.common import JSON, memory, scratch
 from epc_release.release.cli.output import as_json, result
 
 _OBJECTS = 50_000  # new ones between two looks for cycles, of which loading libraries makes none
@@ -41,33 +40,21 @@ _PROCESS = {  # what libraries must find when they are imported (docs/adr/0023)
     " dialect --write` drafts them. Its table is the one of the schema file's name.",
 )
 @click.option("--encoding", metavar="NAME", help="Of CSVs that are not UTF-8.")
-@click.option(
-    "--memory",
-    default="1536MiB",
-    show_default=True,
-    metavar="SIZE",
-    help="What all processes together stay below, whatever the number of rows; each needs 256 MiB.",
-)
+@memory("What all processes together stay below, whatever the number of rows; each needs 256 MiB.")
 @click.option(
     "--jobs",
     type=click.IntRange(min=1),
     metavar="N",
     help="Worker processes.  [default: 1 for small files, else all cores]",
 )
-@click.option(
-    "--work",
-    type=click.Path(path_type=Path, exists=True, file_okay=False),
-    metavar="DIR",
-    help="Where a private folder for unpacked chunks and fingerprints of keys is made, and removed."
-    "  [default: the system's temporary folder]",
-)
-@click.option("--json", "json_output", is_flag=True, help="Print the result as JSON.")
+@scratch("a private folder for unpacked chunks and fingerprints of keys")
+@JSON
 def check(
     paths: tuple[str, ...],
     schema: Path,
     dialect: Path | None,
     encoding: str | None,
-    memory: str,
+    memory: int,
     jobs: int | None,
     work: Path | None,
     json_output: bool,
@@ -95,11 +82,7 @@ def check(
     from epc_release.release.check import Request
     from epc_release.release.check import check as run
 
-    try:
-        limit = values.size(memory)
-    except ValueError as error:
-        raise ReleaseError("E102", where="--memory", problem=error) from error
-    request = Request(paths, schema, dialect, encoding, limit, jobs, work)
+    request = Request(paths, schema, dialect, encoding, memory, jobs, work)
     report = run(request, progress.start())
     if json_output:
         as_json(report.as_dict())

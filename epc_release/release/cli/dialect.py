@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from epc_release.release.cli.common import JSON
 from epc_release.release.cli.init import write_new
 from epc_release.release.cli.output import as_json, result
 
@@ -39,7 +40,7 @@ from epc_release.release.cli.output import as_json, result
     type=click.Path(path_type=Path),
     help="Write a dialect to edit, for the headers that are not read yet.",
 )
-@click.option("--json", "json_output", is_flag=True, help="Print the result as JSON.")
+@JSON
 def dialect(
     paths: tuple[str, ...],
     register: str,

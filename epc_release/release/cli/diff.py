@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 from pathlib import Path
 
 import click
 
+from epc_release.release.cli.common import JOBS, JSON
 from epc_release.release.cli.output import as_json, result
 
 
@@ -29,14 +29,8 @@ from epc_release.release.cli.output import as_json, result
     metavar="DIR",
     help="Scratch space.  [default: the system's]",
 )
-@click.option(
-    "--jobs",
-    type=click.IntRange(min=1),
-    default=os.cpu_count() or 1,
-    metavar="N",
-    help="Worker processes.  [default: all cores]",
-)
-@click.option("--json", "json_output", is_flag=True, help="Print the result as JSON.")
+@JOBS
+@JSON
 def diff(
     old: str, new: str, out: Path | None, work: Path | None, jobs: int, json_output: bool
 ) -> None:

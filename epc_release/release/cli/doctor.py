@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from epc_release.release.cli.common import JSON
 from epc_release.release.cli.output import as_json, result
 
 
@@ -18,7 +19,7 @@ from epc_release.release.cli.output import as_json, result
 )
 @click.option("--register", metavar="NAME", help="Of --policy.  [default: that of the place]")
 @click.option("--policy", metavar="NAME_OR_FILE", help="Of the bucket policy's place, if empty.")
-@click.option("--json", "json_output", is_flag=True, help="Print the result as JSON.")
+@JSON
 def doctor(
     to: str,
     analyse: bool,

@@ -8,6 +8,7 @@ import click
 
 from epc_release.errors import ReleaseError, catalogue
 from epc_release.release.cli import pages
+from epc_release.release.cli.common import JSON
 from epc_release.release.cli.output import as_json, result
 
 
@@ -16,7 +17,7 @@ from epc_release.release.cli.output import as_json, result
     epilog="Next: do what the page says, then run the same command again",
 )
 @click.argument("code", required=False)
-@click.option("--json", "json_output", is_flag=True, help="Print the result as JSON.")
+@JSON
 def explain(code: str | None, json_output: bool) -> None:
     """Explain an error: when it occurs and how to fix it. Without CODE, list all errors.
 

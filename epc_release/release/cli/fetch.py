@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from epc_release.release.cli.common import JSON
 from epc_release.release.cli.origin import check_seen, oldest, origin_options
 from epc_release.release.cli.output import as_json, result
 
@@ -33,7 +34,7 @@ from epc_release.release.cli.output import as_json, result
     help="Only the partition of this value (none after = for the missing one); repeatable.",
 )
 @origin_options
-@click.option("--json", "json_output", is_flag=True, help="Print the result as JSON.")
+@JSON
 def fetch(
     uri: str,
     to: Path,

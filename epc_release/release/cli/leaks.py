@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import click
 
+from epc_release.release.cli.common import JOBS, JSON
 from epc_release.release.cli.output import as_json, result
 
 
@@ -28,14 +28,8 @@ from epc_release.release.cli.output import as_json, result
     metavar="FILE",
     help="Further values that must not be there: a CSV with a column value, or a value a line.",
 )
-@click.option(
-    "--jobs",
-    type=click.IntRange(min=1),
-    default=os.cpu_count() or 1,
-    metavar="N",
-    help="Worker processes.  [default: all cores]",
-)
-@click.option("--json", "json_output", is_flag=True, help="Print the result as JSON.")
+@JOBS
+@JSON
 def leaks(release: Path, state: Path, canaries: Path | None, jobs: int, json_output: bool) -> None:
     """Search every byte and every decoded cell of RELEASE, a folder that build made.
 

@@ -8,11 +8,11 @@ from pathlib import Path
 import click
 
 from epc_release.errors import ReleaseError
+from epc_release.release.cli.common import JSON
 from epc_release.release.cli.output import as_json, result
 from epc_release.release.cli.place import (
     APPROVERS,
     CONFIG,
-    JSON,
     NOT_BEFORE,
     PROMOTION,
     STATE,
@@ -38,15 +38,10 @@ _NEXT = "Next: epc-release releases --at URI"
 def promote(
     release: str,
     config: Path | None,
-    promotion: str | None,
-    approvers: tuple[str, ...],
-    not_before: str | None,
-    to: str | None,
-    state: str | None,
-    expiry: str | None,
     yes: bool,
     dry_run: bool,
     json_output: bool,
+    **flags: object,
 ) -> None:
     """Make the release ID, which publish has staged, public; or an older public one current.
 
@@ -60,15 +55,7 @@ def promote(
     """
     from epc_release.release.publish.moves import promotion as plan
 
-    found = settings_of(
-        config,
-        to=to,
-        state=state,
-        expiry=expiry,
-        promotion=promotion,
-        approvers=approvers,
-        not_before=not_before,
-    )
+    found = settings_of(config, **flags)
     seal = seal_of(found)
     rules = rules_of(found, seal.now)
     change(found, plan(release, rules), seal, Answers(dry_run, yes, json_output))
@@ -80,12 +67,10 @@ def promote(
 def rollback(
     release: str,
     config: Path | None,
-    to: str | None,
-    state: str | None,
-    expiry: str | None,
     yes: bool,
     dry_run: bool,
     json_output: bool,
+    **flags: object,
 ) -> None:
     """Make the older release ID the current one. Nothing is deleted, and the version of the place
     grows, so that no reader takes it for an attack; promote brings the newer one back.
@@ -96,7 +81,7 @@ def rollback(
     """
     from epc_release.release.publish.moves import rollback as plan
 
-    found = settings_of(config, to=to, state=state, expiry=expiry)
+    found = settings_of(config, **flags)
     change(found, plan(release), seal_of(found), Answers(dry_run, yes, json_output))
 
 
@@ -108,12 +93,10 @@ def notice(
     release: str,
     text: str,
     config: Path | None,
-    to: str | None,
-    state: str | None,
-    expiry: str | None,
     yes: bool,
     dry_run: bool,
     json_output: bool,
+    **flags: object,
 ) -> None:
     """Add TEXT to the notices of the release ID: in notices.json, which old pages show too, and in
     releases.json. It is public and stays.
@@ -124,7 +107,7 @@ def notice(
     """
     from epc_release.release.publish.moves import notice as plan
 
-    found = settings_of(config, to=to, state=state, expiry=expiry)
+    found = settings_of(config, **flags)
     seal = seal_of(found)
     change(found, plan(release, text, seal.now), seal, Answers(dry_run, yes, json_output))
 
@@ -138,15 +121,12 @@ def notice(
 @click.option("--why", metavar="TEXT", help="What the stubs say.  [default: that N are kept]")
 @place_options
 def prune(
-    keep: str | None,
     why: str | None,
     config: Path | None,
-    to: str | None,
-    state: str | None,
-    expiry: str | None,
     yes: bool,
     dry_run: bool,
     json_output: bool,
+    **flags: object,
 ) -> None:
     """Delete all public releases but the newest, and never the current one. A stub, gone.json,
     says why each of them is gone, and so does releases.json. Run again, it finishes what was
@@ -161,7 +141,7 @@ def prune(
     from epc_release.release.publish.target import open_store
     from epc_release.release.withdraw.kept import kept_releases
 
-    found = settings_of(config, to=to, state=state, expiry=expiry, keep=keep)
+    found = settings_of(config, **flags)
     seal = seal_of(found)
     number = kept_releases(found, open_store(target(found)))
     told = why or f"Only the {number} newest releases are kept."

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import click
 
 from epc_release.errors import ReleaseError
+from epc_release.release.cli.common import JSON
 from epc_release.release.cli.place import APPROVERS, EXPIRY, NOT_BEFORE, PROMOTION, settings_of
 from epc_release.release.config import Settings
 
@@ -161,7 +162,7 @@ _OPTIONS = (
         help="Of progress and logs on stderr.  [default: json where CI is set and there is no"
         " terminal, else text]",
     ),
-    click.option("--json", "json_output", is_flag=True, help="Print the result as JSON."),
+    JSON,
 )
 
 

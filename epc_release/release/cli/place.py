@@ -14,6 +14,7 @@ import click
 
 from epc_release.errors import ReleaseError
 from epc_release.release import log
+from epc_release.release.cli.common import JSON
 from epc_release.release.cli.output import as_json, result
 from epc_release.release.config import Settings, load
 
@@ -36,7 +37,6 @@ STATE = click.option(
 )
 DRY_RUN = click.option("--dry-run", is_flag=True, help="Only say what would be done.")
 YES = click.option("--yes", is_flag=True, help="Do not ask.")
-JSON = click.option("--json", "json_output", is_flag=True, help="Print the result as JSON.")
 NOT_BEFORE = click.option(
     "--not-before", metavar="TIME", help="Stay staged until then (an embargo); with zone."
 )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from epc_release.errors import ReleaseError
+from epc_release.release.cli.common import JSON
 from epc_release.release.cli.output import as_json, result
 
 if TYPE_CHECKING:
@@ -27,7 +28,6 @@ _STATE = click.option(
     metavar="DIR",
     help="Where approvals are kept.",
 )
-_JSON = click.option("--json", "json_output", is_flag=True, help="Print the result as JSON.")
 
 
 @click.group(
@@ -50,7 +50,7 @@ def policy() -> None:
 )
 @_POLICY
 @_REGISTER
-@_JSON
+@JSON
 def lint(policy_name: str, register: str | None, json_output: bool) -> None:
     """Everything that a build would refuse, at once, and what reviewers should look at.
 
@@ -84,7 +84,7 @@ def lint(policy_name: str, register: str | None, json_output: bool) -> None:
 @_REGISTER
 @_STATE
 @click.option("--markdown", is_flag=True, help="As a page of Markdown, without approvals.")
-@_JSON
+@JSON
 def show(
     policy_name: str, register: str | None, state: Path, markdown: bool, json_output: bool
 ) -> None:
@@ -142,7 +142,7 @@ def show(
     metavar="N",
     help="Records of each table of the sources.",
 )
-@_JSON
+@JSON
 def test(
     policy_name: str,
     register: str | None,
@@ -217,7 +217,7 @@ def test(
     metavar="DIR",
     help="Write phrases of free text that the policy does not know there, to be reviewed.",
 )
-@_JSON
+@JSON
 def explore(
     policy_name: str,
     register: str | None,
@@ -282,7 +282,7 @@ def explore(
 @_STATE
 @click.option("--by", required=True, metavar="NAME", help="Who approves it.")
 @click.option("--reason", required=True, metavar="TEXT", help="On what grounds.")
-@_JSON
+@JSON
 def approve(
     policy_name: str, register: str | None, state: Path, by: str, reason: str, json_output: bool
 ) -> None:

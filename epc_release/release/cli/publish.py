@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from epc_release.release.cli.common import JSON
 from epc_release.release.cli.output import as_json, result
 from epc_release.release.cli.place import (
     APPROVERS,
@@ -48,7 +49,7 @@ if TYPE_CHECKING:
 @click.option("--allow-partial", is_flag=True, help="A partial release may be published.")
 @click.option("--allow-synthetic", is_flag=True, help="A synthetic release may be published.")
 @click.option("--log-format", type=click.Choice(["text", "json"]), help="Of progress and logs.")
-@click.option("--json", "json_output", is_flag=True, help="Print the result as JSON.")
+@JSON
 def publish(
     release: Path, config: Path | None, json_output: bool, dry_run: bool, **flags: object
 ) -> None:

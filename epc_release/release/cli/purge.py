@@ -7,8 +7,9 @@ from pathlib import Path
 
 import click
 
+from epc_release.release.cli.common import JSON
 from epc_release.release.cli.output import as_json, result
-from epc_release.release.cli.place import CONFIG, DRY_RUN, JSON, TO, YES, agree, settings_of
+from epc_release.release.cli.place import CONFIG, DRY_RUN, TO, YES, agree, settings_of
 
 
 @click.command(

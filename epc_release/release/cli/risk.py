@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from epc_release.errors import ReleaseError
-from epc_release.release import values
+from epc_release.release.cli.common import JSON, memory, scratch
 from epc_release.release.cli.output import as_json, result
 
 
@@ -61,21 +61,9 @@ from epc_release.release.cli.output import as_json, result
 )
 @click.option("--table", metavar="TABLE", help="Of a release, where PATH is one.")
 @click.option("--encoding", metavar="NAME", help="Of CSVs that are not UTF-8.")
-@click.option(
-    "--memory",
-    default="1536MiB",
-    show_default=True,
-    metavar="SIZE",
-    help="What the process stays below; rows that do not fit go to private files.",
-)
-@click.option(
-    "--work",
-    type=click.Path(path_type=Path, exists=True, file_okay=False),
-    metavar="DIR",
-    help="Where a private folder for these is made, and removed."
-    "  [default: the system's temporary folder]",
-)
-@click.option("--json", "json_output", is_flag=True, help="Print the result as JSON.")
+@memory("What the process stays below; rows that do not fit go to private files.")
+@scratch("a private folder for these")
+@JSON
 def risk(
     paths: tuple[str, ...],
     keys: str | None,
@@ -87,7 +75,7 @@ def risk(
     partition: str | None,
     table: str | None,
     encoding: str | None,
-    memory: str,
+    memory: int,
     work: Path | None,
     json_output: bool,
 ) -> None:
@@ -120,12 +108,8 @@ def risk(
     named = tuple(name.strip() for name in (keys or "").split(",") if name.strip())
     if keys is not None and not named:
         raise ReleaseError("E102", where="--keys", problem="no column is named")
-    try:
-        limit = values.size(memory)
-    except ValueError as error:
-        raise ReleaseError("E102", where="--memory", problem=error) from error
     request = Request(
-        paths, named, sensitive, ordered, unit, partition, k, limit, table, encoding, work
+        paths, named, sensitive, ordered, unit, partition, k, memory, table, encoding, work
     )
     report = (measure_declared if declared else measure)(request, progress.start())
     if json_output:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from epc_release.release.cli.common import JSON
 from epc_release.release.cli.output import as_json, result
 
 
@@ -39,7 +40,7 @@ from epc_release.release.cli.output import as_json, result
 @click.option(
     "--tables", multiple=True, metavar="TABLE", help="Only these; repeatable.  [default: all]"
 )
-@click.option("--json", "json_output", is_flag=True, help="Print the result as JSON.")
+@JSON
 def synth(
     out: Path,
     rows: int,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from epc_release.release.cli.common import JSON
 from epc_release.release.cli.output import as_json, result
 
 
@@ -12,7 +13,7 @@ from epc_release.release.cli.output import as_json, result
     epilog="Next: epc-release publish RELEASE --to URI",
 )
 @click.option("--to", required=True, metavar="URI", help="A folder or s3://bucket/prefix.")
-@click.option("--json", "json_output", is_flag=True, help="Print the result as JSON.")
+@JSON
 def unlock(to: str, json_output: bool) -> None:
     """Remove a publisher's lease, with proof that it is dead, so that the next need not wait.
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from epc_release.release.cli.common import JSON
 from epc_release.release.cli.origin import check_seen, oldest, origin_options
 from epc_release.release.cli.output import as_json, result
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 @click.argument("release")
 @click.option("--deep", is_flag=True, help="Read every row, too.")
 @origin_options
-@click.option("--json", "json_output", is_flag=True, help="Print the result as JSON.")
+@JSON
 def verify(
     release: str,
     deep: bool,
