@@ -31,7 +31,7 @@ from epc_release.release.records import (
     rejected,
     tally,
 )
-from epc_release.release.spill import Spill, concat, read_range, write_ipc, write_spill
+from epc_release.release.spill import Range, Spill, concat, write_ipc, write_spill
 
 KEY = ["__key1", "__key2"]
 DIGEST = ["__digest1", "__digest2"]
@@ -42,18 +42,14 @@ PLACE = ("__chunk", "__row")  # of a record in the input
 
 
 @dataclass(frozen=True)
-class Piece:
+class Piece(Range):
     """A range of rows in a spill that the chunk ``chunk`` left."""
 
-    path: Path
-    start: int
-    stop: int
     chunk: int
 
     def read(self, columns: Collection[str] | None = None) -> pl.DataFrame:
         """The rows, with their chunk as column ``__chunk``; only these columns where named."""
-        rows = read_range(self.path, self.start, self.stop, columns)
-        return rows.with_columns(__chunk=pl.lit(self.chunk, dtype=pl.UInt32))
+        return super().read(columns).with_columns(__chunk=pl.lit(self.chunk, dtype=pl.UInt32))
 
 
 @dataclass(frozen=True)

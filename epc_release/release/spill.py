@@ -106,6 +106,19 @@ def _open(source: pa.MemoryMappedFile, columns: Collection[str] | None) -> pa.Re
     return pa.ipc.open_file(source, options=options)
 
 
+@dataclass(frozen=True)
+class Range:
+    """Rows ``start`` to ``stop`` of a spill."""
+
+    path: Path
+    start: int
+    stop: int
+
+    def read(self, columns: Collection[str] | None = None) -> pl.DataFrame:
+        """The rows; only these columns where they are named."""
+        return read_range(self.path, self.start, self.stop, columns)
+
+
 def concat(frames: Iterable[pl.DataFrame]) -> pl.DataFrame:
     """Frames of the same columns as one; a column that is text in one of them is text.
 

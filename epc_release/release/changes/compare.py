@@ -38,13 +38,13 @@ from epc_release.release.changes import records as lists
 from epc_release.release.changes.align import Aligned, AlignTask, align
 from epc_release.release.changes.digests import Left
 from epc_release.release.changes.lists import ListFile, write_list
-from epc_release.release.changes.pairs import Paired, PairTask, Range, pair
+from epc_release.release.changes.pairs import Paired, PairTask, PartRange, pair
 from epc_release.release.changes.sides import Side
-from epc_release.release.changes.streams import Piece, Streamed, StreamTask, stream
+from epc_release.release.changes.streams import Streamed, StreamTask, stream
 from epc_release.release.disk import private_folder
 from epc_release.release.execute import Executor
 from epc_release.release.progress import Progress
-from epc_release.release.spill import Spill
+from epc_release.release.spill import Range, Spill
 from epc_release.release.told import parts_of
 
 BUCKET_ROWS = 250_000  # of both sides, about
@@ -195,7 +195,7 @@ class _Table:
         return found
 
     def _pairs(
-        self, old: Mapping[int, list[Range]], new: Mapping[int, list[Range]]
+        self, old: Mapping[int, list[PartRange]], new: Mapping[int, list[PartRange]]
     ) -> list[Paired]:
         tasks = [
             PairTask(
@@ -286,20 +286,20 @@ def _records(left: Left | None) -> tuple[Path, ...]:
     return left.records if left else ()
 
 
-def _by_bucket(lefts: Iterable[tuple[int, Left | None]]) -> dict[int, list[Range]]:
+def _by_bucket(lefts: Iterable[tuple[int, Left | None]]) -> dict[int, list[PartRange]]:
     """Digests of one side, in the order of partitions."""
-    found: dict[int, list[Range]] = defaultdict(list)
+    found: dict[int, list[PartRange]] = defaultdict(list)
     for position, left in sorted(lefts, key=lambda each: each[0]):
         for spill in left.digests if left else ():
             for each in spill.slices:
-                place = Range(position, spill.path, each.start, each.stop)
+                place = PartRange(spill.path, each.start, each.stop, position)
                 found[int(each.label or 0)].append(place)
     return found
 
 
-def _by_position(spills: Iterator[Spill]) -> dict[int, list[Piece]]:
-    found: dict[int, list[Piece]] = defaultdict(list)
+def _by_position(spills: Iterator[Spill]) -> dict[int, list[Range]]:
+    found: dict[int, list[Range]] = defaultdict(list)
     for spill in spills:
         for each in spill.slices:
-            found[int(each.label or 0)].append(Piece(spill.path, each.start, each.stop))
+            found[int(each.label or 0)].append(Range(spill.path, each.start, each.stop))
     return found

@@ -14,7 +14,7 @@ from pathlib import Path
 import polars as pl
 
 from epc_release.release.changes.digests import KEY, ROW
-from epc_release.release.spill import Spill, read_range, write_spill
+from epc_release.release.spill import Range, Spill, write_spill
 
 PART = "part"
 OTHER_PART, OTHER_ROW = "other_part", "other_row"
@@ -23,21 +23,18 @@ _DIGESTS = {PART: pl.Int32, ROW: pl.UInt32, **dict.fromkeys(KEY, pl.UInt64)}
 
 
 @dataclass(frozen=True)
-class Range:
-    """Rows of a spill: digests of the partition at ``position``."""
+class PartRange(Range):
+    """Rows of a spill that are of the partition at ``position``."""
 
     position: int
-    path: Path
-    start: int
-    stop: int
 
 
 @dataclass(frozen=True)
 class PairTask:
     """One bucket: digests of both sides; ``keyed`` where records have a key of their own."""
 
-    old: tuple[Range, ...]
-    new: tuple[Range, ...]
+    old: tuple[PartRange, ...]
+    new: tuple[PartRange, ...]
     keyed: bool
     target: Path
 
@@ -69,13 +66,10 @@ def pair(task: PairTask) -> Paired:
     )
 
 
-def _numbered(ranges: tuple[Range, ...]) -> pl.DataFrame:
+def _numbered(ranges: tuple[PartRange, ...]) -> pl.DataFrame:
     """The digests of one side, those of one key numbered in the order of their places."""
     parts = [
-        read_range(each.path, each.start, each.stop).with_columns(
-            pl.lit(each.position, pl.Int32).alias(PART)
-        )
-        for each in ranges
+        each.read().with_columns(pl.lit(each.position, pl.Int32).alias(PART)) for each in ranges
     ]
     rows = pl.concat(parts) if parts else pl.DataFrame(schema=_DIGESTS)
     number = pl.int_range(pl.len(), dtype=pl.UInt32).over(KEY)

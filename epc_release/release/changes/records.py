@@ -18,10 +18,9 @@ from epc_release.release.changes.streams import (
     AT_ROW,
     FROM_PART,
     FROM_ROW,
-    Piece,
     Streamed,
 )
-from epc_release.release.spill import Spill, read_range
+from epc_release.release.spill import Range, Spill, read_range
 from epc_release.schemas.table import TableSchema
 
 READ_ROWS = 1 << 15
@@ -101,7 +100,7 @@ def records(
 
 
 def _together(
-    found: Mapping[tuple[int, int], Sequence[Piece]],
+    found: Mapping[tuple[int, int], Sequence[Range]],
 ) -> Iterator[list[tuple[int, int]]]:
     """Windows in order, so many that they have about ``READ_ROWS`` rows, one at least."""
     held: list[tuple[int, int]] = []
@@ -156,15 +155,15 @@ def removed(
             )
 
 
-def _by_window(spills: Iterator[Spill]) -> dict[tuple[int, int], list[Piece]]:
+def _by_window(spills: Iterator[Spill]) -> dict[tuple[int, int], list[Range]]:
     """Where the rows of each (partition, window) stand."""
-    found: dict[tuple[int, int], list[Piece]] = defaultdict(list)
+    found: dict[tuple[int, int], list[Range]] = defaultdict(list)
     for spill in spills:
         for each in spill.slices:
             part, _, number = (each.label or "").partition(":")
-            found[int(part), int(number)].append(Piece(spill.path, each.start, each.stop))
+            found[int(part), int(number)].append(Range(spill.path, each.start, each.stop))
     return found
 
 
-def _read(pieces: Sequence[Piece]) -> pl.DataFrame:
-    return pl.concat([read_range(each.path, each.start, each.stop) for each in pieces])
+def _read(pieces: Sequence[Range]) -> pl.DataFrame:
+    return pl.concat([each.read() for each in pieces])

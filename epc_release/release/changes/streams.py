@@ -13,7 +13,7 @@ import polars as pl
 from epc_release.release.changes.align import TO
 from epc_release.release.changes.digests import NUMBER, ROW
 from epc_release.release.changes.pairs import OTHER_PART, OTHER_ROW
-from epc_release.release.spill import Spill, read_range, write_ipc, write_spill
+from epc_release.release.spill import Range, Spill, read_range, write_ipc, write_spill
 
 WINDOW_ROWS = 1 << 16
 WINDOW = "window"
@@ -23,23 +23,14 @@ _PLACES = {ROW: pl.UInt32, OTHER_PART: pl.Int32, OTHER_ROW: pl.UInt32}
 
 
 @dataclass(frozen=True)
-class Piece:
-    """Rows of a spill."""
-
-    path: Path
-    start: int
-    stop: int
-
-
-@dataclass(frozen=True)
 class StreamTask:
     """The partition at ``position``: its records that did not stay, and what was paired of them."""
 
     position: int
     old: tuple[Path, ...]
     new: tuple[Path, ...]
-    gone: tuple[Piece, ...]
-    come: tuple[Piece, ...]
+    gone: tuple[Range, ...]
+    come: tuple[Range, ...]
     moved: Path | None
     target: Path
 
@@ -78,8 +69,8 @@ def stream(task: StreamTask) -> Streamed:
     return Streamed(task.position, old, new, path)
 
 
-def _places(pieces: tuple[Piece, ...]) -> pl.DataFrame:
-    parts = [read_range(each.path, each.start, each.stop).select(*_PLACES) for each in pieces]
+def _places(pieces: tuple[Range, ...]) -> pl.DataFrame:
+    parts = [each.read().select(*_PLACES) for each in pieces]
     return pl.concat([pl.DataFrame(schema=_PLACES), *parts])
 
 
